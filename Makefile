@@ -1,0 +1,46 @@
+# make run and make test need Python 3.11 or newer, make and git; everything else is set up here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup run test check format requirements clean
+
+help: ## list what can be made
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## create .venv with the pinned dependencies and the command line birthdays
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; choose one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned dependencies into $(VENV), about half a minute the first time ..."
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement requirements.txt
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+run: setup ## serve API and scheduler on 127.0.0.1:8000 with PostgreSQL and Valkey of its own
+	@exec $(BIN)/birthdays serve
+
+test: check ## every test, with real servers
+	$(BIN)/pytest -m servers
+
+check: setup ## format, lint, types, import rules, unit tests; under a minute
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not servers"
+
+format: setup ## bring the code into the one format
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+requirements: setup ## pin every dependency anew, with hashes
+	$(BIN)/python -m pip --quiet install uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--upgrade --extra dev pyproject.toml --output-file requirements.txt
+
+clean: ## remove what setup made; data in var/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,44 @@
+"""What the use cases refuse or cannot do.
+
+ApplicationError
+├── UserNotFound
+├── MessageNotFound
+├── EmailTaken              somebody else has this address
+├── VersionMismatch         the record changed since the caller read it
+├── StoreUnavailable        the database cannot be reached; nothing was changed
+└── CommitOutcomeUnknown    the connection broke during the commit; it may or may not have happened
+"""
+
+
+class ApplicationError(Exception):
+    """A use case cannot do what was asked; the docstring is the text for a person and names no one."""
+
+    def __init__(self, text: str | None = None) -> None:
+        super().__init__(text or (type(self).__doc__ or "").strip())
+
+
+class UserNotFound(ApplicationError):
+    """There is no such user."""
+
+
+class MessageNotFound(ApplicationError):
+    """There is no such message."""
+
+
+class EmailTaken(ApplicationError):
+    """Another user has this e-mail address."""
+
+
+class VersionMismatch(ApplicationError):
+    """The record has changed since you read it: read it again, then repeat the change."""
+
+
+class StoreUnavailable(ApplicationError):
+    """The database cannot be reached. Nothing was changed; try again."""
+
+
+class CommitOutcomeUnknown(ApplicationError):
+    """The connection to the database broke during the commit, so the change may or may not have happened.
+
+    Read the record before you repeat the change.
+    """

@@ -1,0 +1,318 @@
+"""What the use cases need of the world, specified method by method.
+
+Adapters subclass the protocols, so that a missing method is an error at wiring, and pass the contract suite.
+Batches in, batches out: one call is one round trip, or a few that do not grow with the batch.
+"""
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import date, datetime, timedelta
+from types import TracebackType
+from typing import Protocol, Self
+
+import attrs
+
+from application.views import MessageView, Page, UserView
+from domain.due import SendPolicy, ZoneRow
+from domain.events import Event
+from domain.message import Message, MessageKey, RetryPolicy, Status
+from domain.user import User, UserId
+
+ALL_SHARDS = 0
+"""The only shard there is today; every call on the ledger names one, so that it can be split by user."""
+
+
+class Clock(Protocol):
+    """The service's clock; in a demonstration it may run fast or stand still."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """Return the instant, in UTC."""
+
+    @abstractmethod
+    async def sleep_until(self, instant: datetime) -> None:
+        """Return at *instant* by this clock, or up to a minute (of real time) earlier; at once if it is past.
+
+        Early returns let the caller notice that a clock was set; callers look at ``now`` again.
+        """
+
+
+EventHandler = Callable[[Sequence[Event]], Awaitable[None]]
+"""Called once after a commit with what happened in it, in order; never after a rollback. May not raise."""
+
+
+class Users(Protocol):
+    """The users, inside a unit of work: strongly consistent, never from a cache.
+
+    Every change is told as an event after the commit: ``UserCreated``, ``UserChanged``, ``UserDeleted``.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def get(self, user_id: UserId) -> User | None:
+        """Return the user, deleted or not, locked until the unit of work ends; None if there is none."""
+
+    @abstractmethod
+    async def by_emails(self, emails: Sequence[str]) -> Mapping[str, User]:
+        """Return the users by e-mail key, locked in a fixed order; a live one before a deleted one.
+
+        Of several deleted ones the last deleted. Keys without a user are absent.
+        """
+
+    @abstractmethod
+    async def add(self, users: Sequence[User]) -> None:
+        """Store new users. Raises EmailTaken if a live user has the address; then roll back."""
+
+    @abstractmethod
+    async def save(self, changes: Sequence[tuple[User, User]]) -> None:
+        """Store each second value over its first, which was read in this unit of work.
+
+        A user who is live before and deleted after is told as ``UserDeleted``, the other way round as
+        ``UserCreated``. Raises EmailTaken.
+        """
+
+    @abstractmethod
+    async def erase(self, user: User) -> None:
+        """Remove the record and every message of the user for good."""
+
+
+@attrs.frozen
+class Recipient:
+    """Who gets a message, read in the transaction that claimed it."""
+
+    first_name: str
+    last_name: str
+    email: str
+
+
+@attrs.frozen
+class Delivery:
+    """A claimed message with all that a channel needs; *fence* entitles its holder to write the outcome."""
+
+    key: MessageKey
+    fence: int
+    attempt: int
+    due_at: datetime
+    expires_at: datetime
+    years: int | None
+    recipient: Recipient
+
+
+@attrs.frozen
+class Sent:
+    """The channel has taken the message over."""
+
+
+@attrs.frozen
+class FailedForNow:
+    """It may be tried again, not before *retry_after* if the far side said so. *reason* names no one."""
+
+    reason: str
+    retry_after: timedelta | None = None
+
+
+@attrs.frozen
+class FailedForGood:
+    """Trying again would not help. *reason* names no one."""
+
+    reason: str
+
+
+Outcome = Sent | FailedForNow | FailedForGood
+
+
+@attrs.frozen
+class SettleReport:
+    """How many outcomes were written, by the status they led to; *lost* came too late and changed nothing."""
+
+    settled: Mapping[Status, int]
+    lost: int
+
+
+@attrs.frozen
+class PlanReport:
+    """How many messages the plan added: to be sent, and skipped by the guard."""
+
+    scheduled: int
+    skipped: int
+
+
+@attrs.frozen
+class ReapReport:
+    """How many leases had run out, by where their messages went."""
+
+    retrying: int
+    unknown: int
+
+
+class Messages(Protocol):
+    """The ledger, inside a unit of work. Every change is told once per transaction: ``MessagesChanged``.
+
+    "Due" is reckoned by the ledger's own clock (``UnitOfWork.now``), leases by real time.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def prepare(self, first: date, last: date) -> None:
+        """Make room for occasions from *first* to *last*; a repeat does nothing."""
+
+    @abstractmethod
+    async def plan(self, table: Sequence[ZoneRow], policy: SendPolicy, shard: int = ALL_SHARDS) -> PlanReport:
+        """Add what the zone table owes to all users and the ledger does not hold yet.
+
+        The same rules as ``domain.plan.plan_user``. Users that are being changed meanwhile are waited for.
+        A repeat, also at the same time, adds nothing.
+        """
+
+    @abstractmethod
+    async def of_users(self, user_ids: Sequence[UserId]) -> Mapping[UserId, Sequence[Message]]:
+        """Return every message of these users, locked in key order; users without one are absent."""
+
+    @abstractmethod
+    async def get(self, key: MessageKey) -> Message | None:
+        """Return the message, locked until the unit of work ends."""
+
+    @abstractmethod
+    async def save(self, messages: Sequence[Message]) -> None:
+        """Store messages, new or over the ones of the same key that were read in this unit of work.
+
+        A new one whose key another transaction has added meanwhile stores nothing.
+        """
+
+    @abstractmethod
+    async def claim(self, limit: int, lease: timedelta, shard: int = ALL_SHARDS) -> Sequence[Delivery]:
+        """Take up to *limit* messages that are due and open, the longest due first, and return them.
+
+        Their status becomes SENDING, attempt and fence grow by one, the lease begins. What another
+        transaction is claiming is passed over. Messages of users who are gone are not returned.
+        """
+
+    @abstractmethod
+    async def settle(
+        self,
+        outcomes: Sequence[tuple[Delivery, Outcome]],
+        policy: RetryPolicy,
+        shard: int = ALL_SHARDS,
+    ) -> SettleReport:
+        """Write the outcomes of those who still hold the newest fence."""
+
+    @abstractmethod
+    async def reap(self, *, deduplicates: bool, limit: int, shard: int = ALL_SHARDS) -> ReapReport:
+        """End up to *limit* leases that have run out: RETRYING if the channel de-duplicates, else UNKNOWN."""
+
+    @abstractmethod
+    async def expire(self, limit: int, shard: int = ALL_SHARDS) -> int:
+        """Move up to *limit* open messages whose window has passed to EXPIRED and return how many."""
+
+    @abstractmethod
+    async def next_due_at(self, shard: int = ALL_SHARDS) -> datetime | None:
+        """Return when the next open message wants to be claimed, which may be past; None if there is none."""
+
+
+class UnitOfWork(Protocol):
+    """One transaction: ``async with`` it, ``commit`` at the end; left without, it is rolled back.
+
+    It collects the events of what its repositories do, and hands them to the event handler after the
+    outermost commit only, once; those of a savepoint that was rolled back are dropped. A commit whose
+    outcome is unknown counts as committed for this purpose, and raises CommitOutcomeUnknown. Used once.
+    """
+
+    __slots__ = ()
+
+    users: Users
+    messages: Messages
+
+    @abstractmethod
+    async def __aenter__(self) -> Self: ...
+
+    @abstractmethod
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    @abstractmethod
+    async def now(self) -> datetime:
+        """Return the instant, in UTC, by the ledger's clock; the same one all through the transaction."""
+
+    @abstractmethod
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """Undo what is done inside if it ends with an exception, which goes on to the caller."""
+
+    @abstractmethod
+    async def commit(self) -> None: ...
+
+
+UnitOfWorkFactory = Callable[[], UnitOfWork]
+
+
+class UserReader(Protocol):
+    """Users as they are shown, read without a transaction."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def get(self, user_id: UserId) -> UserView | None:
+        """Return the live user, or None."""
+
+    @abstractmethod
+    async def find_by_email(self, email: str) -> UserView | None:
+        """Return the live user who has this address, in whatever case it is written."""
+
+    @abstractmethod
+    async def page(self, after: UserId | None, limit: int) -> Page[UserView]:
+        """Return live users in the order of their ids, which is that of their registration."""
+
+
+class MessageReader(Protocol):
+    """The ledger as it is shown, read without a transaction."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def get(self, key: MessageKey) -> MessageView | None: ...
+
+    @abstractmethod
+    async def page(
+        self,
+        *,
+        after: MessageKey | None,
+        limit: int,
+        statuses: Sequence[Status] = (),
+        user_id: UserId | None = None,
+    ) -> Page[MessageView]:
+        """Return messages in key order, newest occasion first, of any status if none is given."""
+
+    @abstractmethod
+    async def counts(self) -> Mapping[Status, int]:
+        """Return how many messages the ledger holds per status."""
+
+    @abstractmethod
+    async def is_reachable(self) -> bool:
+        """Tell whether the store answers; never raises."""
+
+
+class DeliveryChannel(Protocol):
+    """Where messages leave."""
+
+    __slots__ = ()
+
+    name: str
+    """One word, for logs and settings."""
+    deduplicates: bool
+    """Whether a message sent again under the same key is accepted without reaching the person twice."""
+    reaches_people: bool
+    """Whether messages leave this machine; such a channel never runs on a clock that was moved."""
+    batch_size: int
+    """How many messages it takes well at once."""
+
+    @abstractmethod
+    async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Send each and return its outcome, in the same order. Does not raise for a message it cannot send."""

@@ -1,0 +1,97 @@
+"""What is read, cached and shown: plain values, no domain types to convert."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Generic, TypeVar
+from uuid import UUID
+
+import attrs
+
+from domain.message import Message
+from domain.user import User
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Page(Generic[T]):
+    """A part of a list; *more* tells whether anything comes after it."""
+
+    items: Sequence[T]
+    more: bool
+
+
+@attrs.frozen(kw_only=True)
+class UserView:
+    """A user as the API shows it; dates are ISO 8601, a birthday without its year is ``--02-28``."""
+
+    id: UUID
+    first_name: str
+    last_name: str
+    email: str
+    timezone: str
+    birthday: str | None
+    anniversary: str | None
+    leap_day_rule: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, user: User) -> "UserView":
+        return cls(
+            id=user.id,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            email=user.email,
+            timezone=user.timezone,
+            birthday=None if user.birthday is None else str(user.birthday),
+            anniversary=None if user.anniversary is None else user.anniversary.isoformat(),
+            leap_day_rule=user.leap_day_rule,
+            version=user.version,
+            created_at=user.created_at,
+            updated_at=user.updated_at,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class MessageView:
+    """A message as the API shows it."""
+
+    key: str
+    user_id: UUID
+    kind: str
+    occasion_date: str
+    status: str
+    reason: str | None
+    due_at: datetime
+    expires_at: datetime
+    timezone: str
+    wall_time: str
+    years: int | None
+    attempt: int
+    retry_at: datetime | None
+    sent_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, message: Message) -> "MessageView":
+        return cls(
+            key=str(message.key),
+            user_id=message.key.user_id,
+            kind=message.key.kind,
+            occasion_date=message.key.occasion_on.isoformat(),
+            status=message.status,
+            reason=message.reason,
+            due_at=message.due_at,
+            expires_at=message.expires_at,
+            timezone=message.timezone,
+            wall_time=message.wall_time,
+            years=message.years,
+            attempt=message.attempt,
+            retry_at=message.retry_at,
+            sent_at=message.sent_at,
+            created_at=message.created_at,
+            updated_at=message.updated_at,
+        )

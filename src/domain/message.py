@@ -1,0 +1,224 @@
+"""A message owed to a person for one occasion: its key, its states, and who may move it.
+
+SCHEDULED ─claim→ SENDING ─sent→ SENT
+    │                ├─ failed for now → RETRYING ─claim→ SENDING
+    │                ├─ failed for good, or attempts used up → FAILED
+    │                └─ lease ran out → RETRYING where the channel de-duplicates, else UNKNOWN
+    ├─ past its window → EXPIRED      (RETRYING too)
+    ├─ user gone, occasion changed, operator → CANCELLED   (RETRYING too)
+    └─ greeted less than 300 days ago → SKIPPED
+operator: retry FAILED, EXPIRED, CANCELLED, SKIPPED, UNKNOWN → SCHEDULED; mark-sent UNKNOWN → SENT
+plan: an occasion that came back, CANCELLED because it had gone → SCHEDULED
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+import attrs
+
+from domain.due import WallTime
+from domain.errors import IllegalTransition, InvalidField
+from domain.occasion import Kind
+from domain.user import UserId
+
+
+class Status(StrEnum):
+    """Where a message is on its way."""
+
+    SCHEDULED = "SCHEDULED"
+    SENDING = "SENDING"
+    RETRYING = "RETRYING"
+    SENT = "SENT"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+    SKIPPED = "SKIPPED"
+
+
+class Action(StrEnum):
+    """What moves a message from one status to another."""
+
+    CLAIM = "claim"
+    SENT = "sent"
+    FAILED_FOR_NOW = "failed-for-now"
+    FAILED_FOR_GOOD = "failed-for-good"
+    LEASE_LOST_RETRY = "lease-lost-retry"
+    LEASE_LOST_UNKNOWN = "lease-lost-unknown"
+    EXPIRE = "expire"
+    CANCEL = "cancel"
+    SKIP = "skip"
+    REPLAN = "replan"
+    RETRY = "retry"
+    MARK_SENT = "mark-sent"
+
+
+TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
+    (Status.SCHEDULED, Action.CLAIM): Status.SENDING,
+    (Status.RETRYING, Action.CLAIM): Status.SENDING,
+    (Status.SENDING, Action.SENT): Status.SENT,
+    (Status.SENDING, Action.FAILED_FOR_NOW): Status.RETRYING,
+    (Status.SENDING, Action.FAILED_FOR_GOOD): Status.FAILED,
+    (Status.SENDING, Action.LEASE_LOST_RETRY): Status.RETRYING,
+    (Status.SENDING, Action.LEASE_LOST_UNKNOWN): Status.UNKNOWN,
+    (Status.SCHEDULED, Action.EXPIRE): Status.EXPIRED,
+    (Status.RETRYING, Action.EXPIRE): Status.EXPIRED,
+    (Status.SCHEDULED, Action.CANCEL): Status.CANCELLED,
+    (Status.RETRYING, Action.CANCEL): Status.CANCELLED,
+    (Status.SCHEDULED, Action.SKIP): Status.SKIPPED,
+    (Status.SCHEDULED, Action.REPLAN): Status.SCHEDULED,
+    (Status.RETRYING, Action.REPLAN): Status.RETRYING,
+    (Status.CANCELLED, Action.REPLAN): Status.SCHEDULED,
+    (Status.FAILED, Action.RETRY): Status.SCHEDULED,
+    (Status.EXPIRED, Action.RETRY): Status.SCHEDULED,
+    (Status.CANCELLED, Action.RETRY): Status.SCHEDULED,
+    (Status.SKIPPED, Action.RETRY): Status.SCHEDULED,
+    (Status.UNKNOWN, Action.RETRY): Status.SCHEDULED,
+    (Status.UNKNOWN, Action.MARK_SENT): Status.SENT,
+}
+
+OPEN = frozenset({Status.SCHEDULED, Status.RETRYING})
+GREETED = frozenset({Status.SENDING, Status.SENT, Status.UNKNOWN})
+"""States in which the person has, or may have, received the message."""
+
+
+class Reason(StrEnum):
+    """Why a message is where it is, where its status alone does not tell."""
+
+    USER_DELETED = "user-deleted"
+    OCCASION_CHANGED = "occasion-changed"
+    OPERATOR = "operator"
+    GREETED_RECENTLY = "greeted-recently"
+    WINDOW_PASSED = "window-passed"
+    ATTEMPTS_USED_UP = "attempts-used-up"
+    REFUSED = "refused"
+    LEASE_LOST = "lease-lost"
+
+
+_GONE = frozenset({Reason.USER_DELETED, Reason.OCCASION_CHANGED})
+
+
+_KEY = re.compile(r"(\d{4}-\d{2}-\d{2})\.(birthday|anniversary)\.([0-9a-f-]{36})", re.ASCII)
+_KEY_HELP = "A key looks like 2027-03-14.birthday.<user id>."
+
+
+@attrs.frozen(order=True)
+class MessageKey:
+    """The identity of a message for ever, and its idempotency key: (user, kind, occasion date)."""
+
+    occasion_on: date
+    kind: Kind
+    user_id: UserId
+
+    def __str__(self) -> str:
+        return f"{self.occasion_on}.{self.kind.lower()}.{self.user_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what ``str`` wrote: ``2027-03-14.birthday.<user id>``."""
+        match = _KEY.fullmatch(text)
+        if match is None:
+            raise InvalidField("key", _KEY_HELP)
+        try:
+            return cls(date.fromisoformat(match[1]), Kind(match[2].upper()), UserId(UUID(match[3])))
+        except ValueError:
+            raise InvalidField("key", _KEY_HELP) from None
+
+
+@attrs.frozen(kw_only=True)
+class Message:
+    """One message for one occasion: planned, claimed, sent, or the reason why not.
+
+    *fence* grows with every claim; only who holds the newest may write the outcome. *retry_at* is set
+    while RETRYING, *sent_at* once SENT; *timezone* is the zone that *due_at* was reckoned for.
+    """
+
+    key: MessageKey
+    status: Status = Status.SCHEDULED
+    reason: Reason | None = None
+    due_at: datetime
+    expires_at: datetime
+    timezone: str
+    wall_time: WallTime
+    years: int | None
+    attempt: int = 0
+    fence: int = 0
+    retry_at: datetime | None = None
+    sent_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+    @property
+    def went_away(self) -> bool:
+        """Whether it was cancelled because its occasion was gone, so that the occasion can bring it back."""
+        return self.status is Status.CANCELLED and self.reason in _GONE
+
+    def moved(self, action: Action, now: datetime, reason: Reason | None = None) -> Self:
+        """Return the message after *action*; raise IllegalTransition where its status forbids that."""
+        status = next_status(self.status, action)
+        return attrs.evolve(self, status=status, reason=reason, updated_at=now)
+
+    def retried(self, now: datetime, window: timedelta) -> Self:
+        """Return the message as an operator sends it after all: due when it was, open for a new window."""
+        return attrs.evolve(
+            self.moved(Action.RETRY, now, Reason.OPERATOR),
+            expires_at=max(self.expires_at, now + window),
+            attempt=0,
+            retry_at=None,
+        )
+
+    def cancelled(self, now: datetime, reason: Reason) -> Self:
+        return attrs.evolve(self.moved(Action.CANCEL, now, reason), retry_at=None)
+
+    def marked_sent(self, now: datetime) -> Self:
+        return attrs.evolve(self.moved(Action.MARK_SENT, now, Reason.OPERATOR), sent_at=now)
+
+
+def next_status(status: Status, action: Action) -> Status:
+    try:
+        return TRANSITIONS[status, action]
+    except KeyError:
+        raise IllegalTransition(action, status) from None
+
+
+def sources(action: Action) -> frozenset[Status]:
+    """Return the states from which *action* is allowed; the SQL that carries it out names them too."""
+    return frozenset(status for status, known in TRANSITIONS if known is action)
+
+
+def greeted_recently(key: MessageKey, history: Iterable[Message], guard: timedelta) -> bool:
+    """Tell whether the person has had a message of this kind for another date less than *guard* away."""
+    return any(
+        other.key.kind is key.kind
+        and other.key != key
+        and other.status in GREETED
+        and abs(other.key.occasion_on - key.occasion_on) < guard
+        for other in history
+    )
+
+
+@attrs.frozen
+class RetryPolicy:
+    """How often and how late a message that failed for now is tried again."""
+
+    attempts_max: int = 12
+    first_delay: timedelta = timedelta(seconds=10)
+    delay_max: timedelta = timedelta(hours=1)
+
+    def retry_at(self, attempt: int, now: datetime, jitter: float) -> datetime | None:
+        """Return when to try again after attempt number *attempt* (from 1), or None to give up.
+
+        Exponential with full jitter: *jitter*, from 0 to 1, is the caller's random number.
+        """
+        if attempt >= self.attempts_max:
+            return None
+        doubled: timedelta = self.first_delay * 2 ** min(attempt - 1, 20)
+        return now + max(min(doubled, self.delay_max) * jitter, timedelta(seconds=1))

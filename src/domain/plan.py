@@ -1,0 +1,112 @@
+"""Which messages a person is owed: the same rules for one who changed and for the zone table of all."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+
+import attrs
+
+from domain.due import SendPolicy, due, zone
+from domain.message import Message, MessageKey, Reason, Status, greeted_recently
+from domain.occasion import Kind, Occasion, occasions
+from domain.user import User
+
+
+@attrs.frozen
+class Owed:
+    """A message that the calendar owes somebody, whatever the ledger says of it."""
+
+    user: User
+    occasion: Occasion
+    message: Message
+
+
+def owed(user: User, policy: SendPolicy, first: date, last: date, now: datetime) -> Iterator[Owed]:
+    """Yield a scheduled message for each occasion of *user* from *first* to *last*, local dates, in order."""
+    rule = user.leap_day_rule or policy.leap_day_rule
+    where = zone(user.timezone)
+    kept = [
+        occasion
+        for kind in Kind
+        if (annual := user.annual(kind)) is not None
+        for occasion in occasions(kind, annual, rule, first=first, last=last)
+    ]
+    for occasion in sorted(kept, key=lambda one: (one.on, one.kind)):
+        when = due(occasion.on, policy.send_time, where)
+        yield Owed(
+            user,
+            occasion,
+            Message(
+                key=MessageKey(occasion.on, occasion.kind, user.id),
+                due_at=when.at,
+                expires_at=when.at + policy.window,
+                timezone=user.timezone,
+                wall_time=when.wall_time,
+                years=occasion.years,
+                created_at=now,
+                updated_at=now,
+            ),
+        )
+
+
+def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: datetime) -> Sequence[Message]:
+    """Return the messages to store, new or changed, so that the ledger holds what *user* is owed now.
+
+    *history* is every message of theirs. A message whose occasion is still theirs keeps its key and moves
+    to its new instant, even one that has passed: it was owed before they moved. One whose occasion is not
+    theirs any more is cancelled. What is on its way, or done, stays. A new message is stored only if its
+    instant comes after the date became known, its window is open, and the last greeting is long enough ago.
+    """
+    first, last = policy.plan_dates(now)
+    held = {message.key: message for message in history}
+    open_days = [message.key.occasion_on for message in history if message.is_open]
+    wanted: Mapping[MessageKey, Message] = {
+        one.message.key: one.message
+        for one in owed(user, policy, min([first, *open_days]), max([last, *open_days]), now)
+        if user.deleted_at is None
+    }
+    gone = Reason.OCCASION_CHANGED if user.deleted_at is None else Reason.USER_DELETED
+    changed = [
+        message.cancelled(now, gone) for message in history if message.is_open and message.key not in wanted
+    ]
+    for key, message in wanted.items():
+        known = held.get(key)
+        if known is not None and known.is_open:
+            changed.extend(_moved(known, message, now))
+        elif first <= key.occasion_on <= last and _is_to_come(user, message, now):
+            if known is None:
+                changed.append(_guarded(message, history, policy))
+            elif known.went_away:
+                changed.append(_guarded(_returned(known, message, now), history, policy))
+    return changed
+
+
+def _is_to_come(user: User, message: Message, now: datetime) -> bool:
+    return message.due_at >= user.known_at(message.key.kind) and message.expires_at > now
+
+
+def _moved(known: Message, wanted: Message, now: datetime) -> Iterable[Message]:
+    if (known.due_at, known.timezone, known.years) == (wanted.due_at, wanted.timezone, wanted.years):
+        return []
+    # Moving east over the send time: the window that was open stays open, or the move would lose it.
+    expires_at = max(wanted.expires_at, known.expires_at)
+    return [_returned(known, attrs.evolve(wanted, expires_at=expires_at), now)]
+
+
+def _returned(known: Message, wanted: Message, now: datetime) -> Message:
+    return attrs.evolve(
+        known,
+        status=Status.SCHEDULED if known.status is Status.CANCELLED else known.status,
+        reason=None,
+        due_at=wanted.due_at,
+        expires_at=wanted.expires_at,
+        timezone=wanted.timezone,
+        wall_time=wanted.wall_time,
+        years=wanted.years,
+        updated_at=now,
+    )
+
+
+def _guarded(message: Message, history: Sequence[Message], policy: SendPolicy) -> Message:
+    if greeted_recently(message.key, history, policy.greeted_guard):
+        return attrs.evolve(message, status=Status.SKIPPED, reason=Reason.GREETED_RECENTLY)
+    return message
