@@ -73,11 +73,12 @@ class SendDueMessages:
                 async with self.unit_of_work() as uow:
                     report = await uow.messages.settle(outcomes, self.retry_policy)
                     await uow.commit()
-                return report
             except StoreUnavailable:
                 if asyncio.get_running_loop().time() > deadline:
                     raise
                 await asyncio.sleep(_SETTLE_PAUSE_S)
+            else:
+                return report
 
 
 @attrs.frozen

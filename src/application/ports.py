@@ -19,8 +19,22 @@ from domain.events import Event
 from domain.message import Message, MessageKey, RetryPolicy, Status
 from domain.user import User, UserId
 
-ALL_SHARDS = 0
-"""The only shard there is today; every call on the ledger names one, so that it can be split by user."""
+SHARDS_MAX = 65_536
+
+
+@attrs.frozen
+class Shard:
+    """A part of the users: those whose id's last 16 bits, divided by *of*, leave *number*."""
+
+    number: int = 0
+    of: int = attrs.field(default=1, validator=attrs.validators.in_(range(1, SHARDS_MAX + 1)))
+
+    def holds(self, user_id: UserId) -> bool:
+        return (user_id.int & 0xFFFF) % self.of == self.number
+
+
+ALL_SHARDS = Shard()
+"""Everybody. Every call on the ledger names a shard, so that the ledger can be split by user."""
 
 
 class Clock(Protocol):
@@ -162,7 +176,7 @@ class Messages(Protocol):
         """Make room for occasions from *first* to *last*; a repeat does nothing."""
 
     @abstractmethod
-    async def plan(self, table: Sequence[ZoneRow], policy: SendPolicy, shard: int = ALL_SHARDS) -> PlanReport:
+    async def plan(self, table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard = ALL_SHARDS) -> PlanReport:
         """Add what the zone table owes to all users and the ledger does not hold yet.
 
         The same rules as ``domain.plan.plan_user``. Users that are being changed meanwhile are waited for.
@@ -185,7 +199,7 @@ class Messages(Protocol):
         """
 
     @abstractmethod
-    async def claim(self, limit: int, lease: timedelta, shard: int = ALL_SHARDS) -> Sequence[Delivery]:
+    async def claim(self, limit: int, lease: timedelta, shard: Shard = ALL_SHARDS) -> Sequence[Delivery]:
         """Take up to *limit* messages that are due and open, the longest due first, and return them.
 
         Their status becomes SENDING, attempt and fence grow by one, the lease begins. What another
@@ -197,20 +211,20 @@ class Messages(Protocol):
         self,
         outcomes: Sequence[tuple[Delivery, Outcome]],
         policy: RetryPolicy,
-        shard: int = ALL_SHARDS,
+        shard: Shard = ALL_SHARDS,
     ) -> SettleReport:
         """Write the outcomes of those who still hold the newest fence."""
 
     @abstractmethod
-    async def reap(self, *, deduplicates: bool, limit: int, shard: int = ALL_SHARDS) -> ReapReport:
+    async def reap(self, *, deduplicates: bool, limit: int, shard: Shard = ALL_SHARDS) -> ReapReport:
         """End up to *limit* leases that have run out: RETRYING if the channel de-duplicates, else UNKNOWN."""
 
     @abstractmethod
-    async def expire(self, limit: int, shard: int = ALL_SHARDS) -> int:
+    async def expire(self, limit: int, shard: Shard = ALL_SHARDS) -> int:
         """Move up to *limit* open messages whose window has passed to EXPIRED and return how many."""
 
     @abstractmethod
-    async def next_due_at(self, shard: int = ALL_SHARDS) -> datetime | None:
+    async def next_due_at(self, shard: Shard = ALL_SHARDS) -> datetime | None:
         """Return when the next open message wants to be claimed, which may be past; None if there is none."""
 
 

@@ -81,7 +81,8 @@ def due(on: date, send_time: time, where: ZoneInfo) -> Due:
     # In a gap fold=0 reckons with the offset before it and so lands after, fold=1 the other way round.
     jump = _first_instant_after_jump(second, first, where)
     landed = jump.astimezone(where)
-    if landed.date() > on:
+    left = (jump - timedelta(seconds=1)).astimezone(where)
+    if left.date() < on < landed.date():
         return attrs.evolve(due(landed.date(), send_time, where), wall_time=WallTime.SKIPPED_DAY)
     return Due(jump, WallTime.GAP)
 

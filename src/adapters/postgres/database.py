@@ -1,0 +1,143 @@
+"""The connection to PostgreSQL, its migrations, its clock, and what its errors mean."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from application.errors import StoreUnavailable
+
+_MIGRATION_LOCK = 0x62697274
+_CONNECT_TIMEOUT_S = 5.0
+_POOL_TIMEOUT_S = 5.0
+_SHUTDOWN_CODES = ("57P01", "57P02", "57P03")
+
+
+class InvalidDatabaseUrl(ValueError):
+    """DATABASE_URL is not a PostgreSQL address such as postgresql://user:password@host:5432/name."""
+
+    def __init__(self) -> None:
+        super().__init__(type(self).__doc__)
+
+
+def open_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """Return an engine for a ``postgresql://`` address; nothing is connected yet. Raises InvalidDatabaseUrl."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise InvalidDatabaseUrl from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"} or not parsed.database:
+        raise InvalidDatabaseUrl
+    query = dict(parsed.query)
+    if "sslmode" in query:  # libpq's word; asyncpg calls it ssl
+        query["ssl"] = query.pop("sslmode")
+    return create_async_engine(
+        parsed.set(drivername="postgresql+asyncpg", query=query),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=_POOL_TIMEOUT_S,
+        pool_pre_ping=True,
+        hide_parameters=True,  # they are people's names and birthdays
+        connect_args={
+            "timeout": _CONNECT_TIMEOUT_S,
+            "server_settings": {
+                "application_name": "birthdays",
+                "timezone": "UTC",
+                # A plan that does not know the values may lose the partial indexes of the ledger.
+                "plan_cache_mode": "force_custom_plan",
+                "idle_in_transaction_session_timeout": "60s",
+            },
+        },
+    )
+
+
+def means_unavailable(error: BaseException) -> bool:
+    """Tell whether *error* says that the server was not reached, or lost, and not that it refused."""
+    if isinstance(error, PoolTimeoutError | OSError | asyncio.TimeoutError | InterfaceError):
+        return True
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or str(sqlstate(error)).startswith(("08", "53", *_SHUTDOWN_CODES))
+    )
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
+
+
+def constraint_name(error: DBAPIError) -> str | None:
+    return getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
+
+
+@asynccontextmanager
+async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Lend a connection outside any transaction of ours; raises StoreUnavailable."""
+    try:
+        async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            yield connection
+    except Exception as error:
+        if means_unavailable(error):
+            raise StoreUnavailable from error
+        if isinstance(error, DBAPIError) and type(error.orig).__name__ == "InternalServerError":
+            raise StoreUnavailable from error
+        raise
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    return config
+
+
+async def migrate(engine: AsyncEngine) -> tuple[str | None, str | None]:
+    """Bring the schema up to date, one process at a time; return the revision before and after."""
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+            before = await _revision(connection)
+            await connection.run_sync(_upgrade)
+            return before, await _revision(connection)
+    except Exception as error:
+        if means_unavailable(error):
+            raise StoreUnavailable from error
+        raise
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+async def _revision(connection: AsyncConnection) -> str | None:
+    if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+        return None
+    found: Any = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)
+
+
+async def set_clock(engine: AsyncEngine, started_at: datetime | None, speed: float = 1.0) -> None:
+    """Let the service's time be *started_at* now and run at *speed*; None returns to real time."""
+    async with engine.begin() as connection:
+        await connection.execute(text("DELETE FROM service_clock"))
+        if started_at is not None:
+            await connection.execute(
+                text("INSERT INTO service_clock VALUES (true, :started_at, clock_timestamp(), :speed)"),
+                {"started_at": started_at, "speed": speed},
+            )
+
+
+async def service_now(engine: AsyncEngine) -> datetime:
+    """Return the instant by the ledger's clock."""
+    async with connected(engine) as connection:
+        now: datetime = await connection.scalar(text("SELECT service_now()"))
+    return now

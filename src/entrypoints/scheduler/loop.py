@@ -1,0 +1,145 @@
+"""The scheduler of one process: plans, sends what is due, and keeps the ledger, until it is told to stop."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from application.dispatch import KeepLedger, NextDue, SendDueMessages
+from application.errors import StoreUnavailable
+from application.planning import PlanMessages
+from application.ports import Clock
+from application.statistics import SchedulerState
+from domain.due import SendPolicy
+from domain.events import Event, MessagesChanged
+
+log = structlog.get_logger()
+
+PLAN_EVERY = timedelta(hours=1)
+KEEP_EVERY_S = 2.0
+SLEEP_MAX = timedelta(minutes=5)
+"""How long at most it sleeps without asking for the next due instant: another process may have planned."""
+_PAUSE_AFTER_FAILURE_S = (0.5, 1, 2, 5, 10)
+
+
+@attrs.define
+class Scheduler:
+    """The jobs and what wakes them. Every process may run one; nothing needs a leader."""
+
+    plan: PlanMessages
+    send_due: SendDueMessages
+    keep: KeepLedger
+    next_due: NextDue
+    policy: SendPolicy
+    clock: Clock
+    state: SchedulerState
+    _poke: asyncio.Event = attrs.field(factory=asyncio.Event)
+    _failures: dict[str, int] = attrs.field(factory=dict)
+
+    async def wake(self, events: Sequence[Event]) -> None:
+        """Look for due messages anew after a commit that changed some; an event handler."""
+        if any(isinstance(event, MessagesChanged) for event in events):
+            self._poke.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run the jobs until *stopping* is set; what is being sent then is finished and written down."""
+        self.state.started_at = self.clock.now()
+        async with asyncio.TaskGroup() as jobs:
+            jobs.create_task(self._repeat("plan", self._plan_tick, stopping))
+            jobs.create_task(self._repeat("dispatch", self._dispatch_tick, stopping))
+            jobs.create_task(self._repeat("keep", self._keep_tick, stopping))
+
+    async def plan_now(self) -> None:
+        """Plan the window."""
+        now = self.clock.now()
+        report = await self.plan()
+        self.state.last_plan_at = now
+        self.state.planned_until = self.policy.plan_dates(now)[1]
+        log.info("messages_planned", scheduled=report.scheduled, skipped=report.skipped)
+
+    async def _plan_tick(self, stopping: asyncio.Event) -> None:
+        now = self.clock.now()
+        last = self.state.last_plan_at
+        if last is None or _plan_due(last) <= now or last > now:
+            await self.plan_now()
+        await self._sleep_until(_plan_due(self.state.last_plan_at or now), stopping)
+
+    async def _dispatch_tick(self, stopping: asyncio.Event) -> None:
+        self._poke.clear()
+        while not stopping.is_set():
+            report = await self.send_due()
+            if report.claimed == 0:
+                break
+            self.state.last_tick_at = self.clock.now()
+            log.info(
+                "batch_settled",
+                claimed=report.claimed,
+                lost=report.lost,
+                **{status.lower(): count for status, count in report.settled.items()},
+            )
+        now = self.clock.now()
+        self.state.last_tick_at = now
+        self.state.next_due_at = await self.next_due()
+        wake_at = min(self.state.next_due_at or now + SLEEP_MAX, now + SLEEP_MAX)
+        await self._sleep_until(wake_at, stopping, self._poke)
+
+    async def _keep_tick(self, stopping: asyncio.Event) -> None:
+        report = await self.keep()
+        if report.retrying or report.unknown or report.expired:
+            log.warning(
+                "ledger_kept", retrying=report.retrying, unknown=report.unknown, expired=report.expired
+            )
+            self._poke.set()
+        # Leases are of real time, whatever the service's clock shows.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KEEP_EVERY_S):
+                await stopping.wait()
+
+    async def _sleep_until(self, instant: datetime, *wakers: asyncio.Event) -> None:
+        """Sleep until *instant* by the service's clock, or until one of *wakers* is set."""
+        while self.clock.now() < instant and not any(waker.is_set() for waker in wakers):
+            sleepers = [asyncio.ensure_future(self.clock.sleep_until(instant))]
+            sleepers += [asyncio.ensure_future(_wait(waker)) for waker in wakers]
+            try:
+                await asyncio.wait(sleepers, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for sleeper in sleepers:
+                    sleeper.cancel()
+                await asyncio.gather(*sleepers, return_exceptions=True)
+
+    async def _repeat(
+        self, job: str, tick: Callable[[asyncio.Event], Awaitable[None]], stopping: asyncio.Event
+    ) -> None:
+        """Run *tick* again and again; a tick that fails is logged once and tried again after a pause."""
+        failures = 0
+        while not stopping.is_set():
+            with bound_contextvars(job=job):
+                try:
+                    await tick(stopping)
+                    failures = 0
+                except Exception as error:  # A bad tick must not end the loop.
+                    pause_s = _PAUSE_AFTER_FAILURE_S[min(failures, len(_PAUSE_AFTER_FAILURE_S) - 1)]
+                    failures += 1
+                    if isinstance(error, StoreUnavailable | TimeoutError):
+                        log.warning("tick_failed", error=type(error).__name__, failures=failures)
+                    else:
+                        log.exception("tick_failed", failures=failures)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(pause_s):
+                            await stopping.wait()
+                self._failures[job] = failures
+                self.state.failures_in_a_row = max(self._failures.values())
+
+
+async def _wait(waker: asyncio.Event) -> None:
+    await waker.wait()
+
+
+def _plan_due(last: datetime) -> datetime:
+    """Return the next full hour: 00:00 UTC is one of them."""
+    hour = last.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return hour + PLAN_EVERY
