@@ -176,7 +176,9 @@ class Messages(Protocol):
         """Make room for occasions from *first* to *last*; a repeat does nothing."""
 
     @abstractmethod
-    async def plan(self, table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard = ALL_SHARDS) -> PlanReport:
+    async def plan(
+        self, table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard = ALL_SHARDS
+    ) -> PlanReport:
         """Add what the zone table owes to all users and the ledger does not hold yet.
 
         The same rules as ``domain.plan.plan_user``. Users that are being changed meanwhile are waited for.

@@ -68,6 +68,10 @@ class AnnualDate:
         year = "-" if self.year is None else f"{self.year:04d}"
         return f"{year}-{self.month:02d}-{self.day:02d}"
 
+    def full_date(self) -> date | None:
+        """Return the day on which it began, None if its year is not known."""
+        return None if self.year is None else date(self.year, self.month, self.day)
+
     @property
     def is_leap_day(self) -> bool:
         return (self.month, self.day) == (2, 29)

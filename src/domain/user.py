@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NewType
 from uuid import UUID
 
@@ -181,10 +181,10 @@ def _told_value(name: str, text: str | None) -> object:
 
 
 def _full_date(name: str, text: str) -> date:
-    annual = AnnualDate.parse(text, field=name)
-    if annual.year is None:
+    day = AnnualDate.parse(text, field=name).full_date()
+    if day is None:
         raise InvalidField(name, "The year is needed here: write the date as 2019-12-31.")
-    return date(annual.year, annual.month, annual.day)
+    return day
 
 
 def _leap_day_rule(name: str, text: str) -> LeapDayRule:
@@ -253,7 +253,6 @@ def particulars_of(user: User) -> Particulars:
 
 def _refuse_future_birthday(birthday: AnnualDate | None, now: datetime) -> None:
     # Somewhere it is already tomorrow: a child born there today is not born in the future.
-    if birthday is not None and birthday.year is not None:
-        latest = now.date().toordinal() + 1
-        if date(birthday.year, birthday.month, birthday.day).toordinal() > latest:
-            raise InvalidField("birthday", "A birthday may not lie in the future.")
+    born = None if birthday is None else birthday.full_date()
+    if born is not None and born > now.date() + timedelta(days=1):
+        raise InvalidField("birthday", "A birthday may not lie in the future.")

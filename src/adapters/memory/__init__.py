@@ -1,0 +1,1 @@
+"""The ports on dictionaries: for tests, demonstrations and a first look."""

@@ -1,0 +1,153 @@
+"""What the memory adapters share: the committed state, and what one transaction makes of it."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Self
+
+import attrs
+
+from application.errors import StoreUnavailable
+from application.ports import Clock
+from domain.events import Event, MessagesChanged
+from domain.message import Message, MessageKey
+from domain.user import User, UserId
+
+
+@attrs.define
+class State:
+    """Users, messages, and until when (monotonic seconds) the claimed ones are leased.
+
+    Entities are frozen, so that a shallow copy is a snapshot.
+    """
+
+    users: dict[UserId, User] = attrs.field(factory=dict)
+    messages: dict[MessageKey, Message] = attrs.field(factory=dict)
+    leases: dict[MessageKey, float] = attrs.field(factory=dict)
+
+    def copy(self) -> Self:
+        return type(self)(dict(self.users), dict(self.messages), dict(self.leases))
+
+
+@attrs.define(eq=False)
+class MemoryStore:
+    """The committed state, and the lock by which one unit of work goes after the other.
+
+    Set *is_reachable* to False, and it behaves like a database that cannot be reached.
+    """
+
+    clock: Clock
+    monotonic: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
+    is_reachable: bool = True
+    _state: State = attrs.field(factory=State, init=False)
+    _lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _holder: asyncio.Task[object] | None = attrs.field(default=None, init=False)
+
+    @property
+    def committed(self) -> State:
+        """What anybody may read, and nobody may change. Raises StoreUnavailable."""
+        if not self.is_reachable:
+            raise StoreUnavailable
+        return self._state
+
+    async def acquire(self) -> None:
+        """Wait for the turn of this task."""
+        task = asyncio.current_task()
+        if self._holder is not None and self._holder is task:
+            raise RuntimeError(
+                "This task has a unit of work open; another one inside it would wait for ever."
+            )
+        await self._lock.acquire()
+        self._holder = task
+
+    def commit(self, state: State) -> None:
+        if not self.is_reachable:
+            raise StoreUnavailable
+        self._state = state
+
+    def release(self) -> None:
+        self._holder = None
+        self._lock.release()
+
+
+@attrs.define(eq=False)
+class Transaction:
+    """The state as one unit of work sees it, and what has happened in it.
+
+    *known_keys* are the messages that it has read or written: only over those may it store another value.
+    """
+
+    now: datetime
+    _state: State
+    _events: list[Event] = attrs.field(factory=list)
+    _messages_changed: bool = False
+    _known_keys: set[MessageKey] = attrs.field(factory=set)
+    _has_failed: bool = False
+    _has_ended: bool = False
+
+    @property
+    def state(self) -> State:
+        self.refuse_if_over()
+        return self._state
+
+    @property
+    def known_keys(self) -> AbstractSet[MessageKey]:
+        return self._known_keys
+
+    @property
+    def events(self) -> list[Event]:
+        return [*self._events, MessagesChanged()] if self._messages_changed else list(self._events)
+
+    def refuse_if_over(self) -> None:
+        if self._has_ended:
+            raise RuntimeError("This unit of work has ended; open another one.")
+        if self._has_failed:
+            raise RuntimeError("This unit of work has failed; roll it back.")
+
+    def tell(self, event: Event) -> None:
+        self._events.append(event)
+
+    def know(self, *keys: MessageKey) -> None:
+        self._known_keys.update(keys)
+
+    def put(self, message: Message, lease_until_s: float | None = None) -> None:
+        """Store *message*, leased or not, and remember that the ledger has changed."""
+        self.state.messages[message.key] = message
+        if lease_until_s is None:
+            self.state.leases.pop(message.key, None)
+        else:
+            self.state.leases[message.key] = lease_until_s
+        self.know(message.key)
+        self._messages_changed = True
+
+    def drop(self, key: MessageKey) -> None:
+        del self.state.messages[key]
+        self.state.leases.pop(key, None)
+        self._messages_changed = True
+
+    def fail(self) -> None:
+        """Nothing more can be done here, as after an error inside a transaction of a database."""
+        self._has_failed = True
+
+    @property
+    def has_ended(self) -> bool:
+        return self._has_ended
+
+    def end(self) -> None:
+        self._has_ended = True
+
+    def snapshot(self) -> Self:
+        return attrs.evolve(
+            self, state=self.state.copy(), events=list(self._events), known_keys=set(self._known_keys)
+        )
+
+    def go_back_to(self, snapshot: Self) -> None:
+        self._state = snapshot._state
+        self._events = snapshot._events
+        self._messages_changed = snapshot._messages_changed
+        self._known_keys = snapshot._known_keys
+        self._has_failed = snapshot._has_failed

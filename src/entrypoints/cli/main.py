@@ -1,0 +1,48 @@
+"""The command line ``birthdays``."""
+
+from importlib import import_module
+
+import click
+
+_COMMANDS = {
+    "serve": "serve:serve",
+    "demo": "demo:demo",
+    "migrate": "plan:migrate_schema",
+    "import": "people:import_people",
+    "simulate": "people:simulate_people",
+    "upcoming": "plan:show_upcoming",
+    "plan": "plan:plan_range",
+}
+
+
+class _Commands(click.Group):
+    """Loads a command's module when it is called: most of the start is imports, and no command needs all."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # same
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"entrypoints.cli.{module}"), name)
+        return command
+
+
+_EPILOG = """
+Exit codes: 0 done, 1 failed, 2 called the wrong way, 3 done but some rows were left out.
+
+Settings are environment variables: BIRTHDAYS_DATA_DIR, BIRTHDAYS_PORT, BIRTHDAYS_CHANNEL, BIRTHDAYS_SENDER,
+BIRTHDAYS_SEND_TIME, BIRTHDAYS_LEAP_DAY_RULE, BIRTHDAYS_WINDOW_HOURS, BIRTHDAYS_LEASE_S, BIRTHDAYS_LOG_FORMAT,
+DATABASE_URL, REDIS_URL. The README explains each.
+"""
+
+
+@click.group(
+    cls=_Commands,
+    epilog=_EPILOG,
+    context_settings={"max_content_width": 110, "help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="birthdays")
+def main() -> None:
+    """Sends every person a birthday and a work-anniversary message at nine in the morning where they live."""

@@ -1,0 +1,104 @@
+"""The commands about the calendar and the database's schema."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import date, timedelta
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from domain.plan import Owed
+from entrypoints.cli.options import DateOption, FORESEEN, one_sentence, ordered, settings, utc, write_json
+from entrypoints.stores import Store, opened_store
+
+T = TypeVar("T")
+
+_DAYS_MAX = 3660
+_PLAN_DAYS_MAX = 400
+
+
+@click.command("migrate")
+@one_sentence(*FORESEEN)
+def migrate_schema() -> None:
+    """Bring the database's schema up to date. 'serve' does the same at its start."""
+
+    async def run() -> Store:
+        async with opened_store(settings()) as store:
+            return store
+
+    store = asyncio.run(run())
+    if store.revision_before == store.revision:
+        click.echo(f"The schema is up to date (revision {store.revision}).")
+    else:
+        click.echo(f"The schema went from {store.revision_before or 'nothing'} to revision {store.revision}.")
+
+
+@click.command("upcoming")
+@click.option(
+    "--days", type=click.IntRange(1, _DAYS_MAX), default=30, show_default=True, help="How far to look ahead."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@one_sentence(*FORESEEN)
+def show_upcoming(days: int, *, as_json: bool) -> None:
+    """Show what goes out in the next days: when, to whom, and why then.
+
+    Works beside a running service, on its clock, and without one.
+    """
+
+    async def run() -> list[Owed]:
+        async with opened_store(settings()) as store:
+            return list(await store.service.upcoming_messages()(days))
+
+    found = asyncio.run(run())
+    rows = [_shown(one) for one in found]
+    if as_json:
+        write_json(rows)
+        return
+    table = Table("Due (UTC)", "Local date", "Time zone", "Who", "What", "Years", box=None)
+    for row in rows:
+        table.add_row(
+            row["dueAt"], row["occasionDate"], row["timezone"], row["email"], row["kind"], str(row["years"] or "")
+        )
+    Console().print(table)
+    click.echo(f"{len(rows)} messages in the next {days} days")
+
+
+def _shown(one: Owed) -> dict[str, Any]:
+    return {
+        "dueAt": utc(one.message.due_at),
+        "occasionDate": one.occasion.on.isoformat(),
+        "timezone": one.user.timezone,
+        "email": one.user.email,
+        "kind": one.occasion.kind.value,
+        "years": one.occasion.years,
+        "wallTime": one.message.wall_time.value,
+    }
+
+
+@click.command("plan")
+@click.option("--from", "first", type=DateOption(), required=True, help="The first local date.")
+@click.option("--to", "last", type=DateOption(), required=True, help="The last local date, included.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be planned, and keep nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@one_sentence(*FORESEEN)
+def plan_range(first: date, last: date, *, dry_run: bool, as_json: bool) -> None:
+    """Put the messages of a range of dates into the ledger now, instead of two days ahead.
+
+    What stands there already, and what is past, is left alone.
+    """
+    ordered(first, last)
+    if last - first > timedelta(days=_PLAN_DAYS_MAX):
+        raise click.BadParameter(f"at most {_PLAN_DAYS_MAX} days after --from.", param_hint="--to")
+
+    async def run() -> Any:
+        async with opened_store(settings()) as store:
+            return await store.service.plan_messages()(first, last, dry_run=dry_run)
+
+    report = asyncio.run(run())
+    if as_json:
+        write_json([{"scheduled": report.scheduled, "skipped": report.skipped, "dryRun": dry_run}])
+    else:
+        would = "would be " if dry_run else ""
+        click.echo(f"{report.scheduled} messages {would}planned, {report.skipped} skipped as greeted recently")

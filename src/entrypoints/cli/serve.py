@@ -1,0 +1,139 @@
+"""The command that runs the service: API and scheduler, on servers of its own unless told otherwise."""
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import Iterator
+from datetime import datetime
+
+import click
+import structlog
+import uvicorn
+import uvloop
+
+from entrypoints.cli.options import FORESEEN, InstantOption, one_sentence, settings
+from entrypoints.http.app import create_app
+from entrypoints.logs import configure_logs
+from entrypoints.settings import Settings
+from entrypoints.stores import Store, opened_store
+
+log = structlog.get_logger()
+
+STOP_WITHIN_S = 1.0
+"""How long requests and the batch that is being sent may take to end once the service is told to stop."""
+
+SPEED_MAX = 100_000.0
+
+
+@click.command("serve")
+@click.option("--port", type=click.IntRange(0, 65535), help="Instead of BIRTHDAYS_PORT; 0 takes any free one.")
+@click.option(
+    "--clock-start",
+    type=InstantOption(),
+    help="Let the service believe that it starts at this instant, as 2027-01-03T13:59:50Z. For demonstrations.",
+)
+@click.option(
+    "--clock-speed",
+    type=click.FloatRange(0, SPEED_MAX),
+    default=1.0,
+    show_default=True,
+    help="How many seconds pass for the service in a real one; needs --clock-start.",
+)
+@one_sentence(*FORESEEN)
+def serve(port: int | None, clock_start: datetime | None, clock_speed: float) -> None:
+    """Run the API and the scheduler until Ctrl-C or SIGTERM.
+
+    Without DATABASE_URL a PostgreSQL of its own is started, and without REDIS_URL a Valkey, with their data
+    in BIRTHDAYS_DATA_DIR. The schema is brought up to date first.
+    """
+    if clock_speed != 1.0 and clock_start is None:
+        raise click.UsageError("--clock-speed needs --clock-start.")
+    chosen = settings()
+    configure_logs(chosen.log_format)
+    with _listening(chosen.host, chosen.port if port is None else port) as listener:
+        uvloop.run(_serve(chosen, listener, clock_start, clock_speed))
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the port before anything is started, so that a taken one is told at once."""
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            text = f"Port {port} is taken by another program; choose one with BIRTHDAYS_PORT or --port."
+        else:
+            text = f"Cannot listen on {host} port {port}: {error.strerror}."
+        raise click.ClickException(text) from None
+    with listener:
+        yield listener
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: the service has one place that says when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(
+    chosen: Settings, listener: socket.socket, clock_start: datetime | None, clock_speed: float
+) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    host, port = listener.getsockname()[:2]
+    address = f"http://{host}:{port}"
+    async with opened_store(chosen, serves_at=address, clock=(clock_start, clock_speed)) as store:
+        if stopping.is_set():
+            return
+        scheduler = store.service.scheduler()
+        store.announcer.subscribe(scheduler.wake)
+        await scheduler.prepare()
+        server = _Server(
+            uvicorn.Config(
+                create_app(store.service.http()),
+                access_log=False,
+                log_config=None,
+                lifespan="on",
+                timeout_graceful_shutdown=1,
+                server_header=False,
+            )
+        )
+        jobs = asyncio.create_task(scheduler.run(stopping))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        _greet(address, store, chosen)
+        try:
+            waiting = asyncio.create_task(stopping.wait())
+            await asyncio.wait([waiting, jobs, serving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.set()
+            server.should_exit = True
+            _, unfinished = await asyncio.wait([jobs, serving, waiting], timeout=STOP_WITHIN_S)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(jobs, serving, waiting, return_exceptions=True)
+            log.info("service_stopped", finished=not unfinished)
+        for task in (jobs, serving):
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+
+def _greet(address: str, store: Store, chosen: Settings) -> None:
+    where = f" into {chosen.data_dir / 'maildir'}" if chosen.channel == "maildir" else ""
+    click.echo(
+        f"Birthdays serves {address}\n"
+        f"  database  {store.database}\n"
+        f"  messages  leave by {chosen.channel}{where}, at {chosen.policy.send_time:%H:%M} local time\n"
+        f"  clock     {store.service.adapters.clock().now():%Y-%m-%d %H:%M:%S} UTC\n"
+        f"  API       {address}/schema\n"
+        "Stop it with Ctrl-C."
+    )

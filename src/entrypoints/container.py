@@ -1,0 +1,132 @@
+"""The composition root: the only place that names adapters and wires them to the use cases."""
+
+from datetime import datetime
+
+from dependency_injector import containers, providers
+
+from adapters.clock import MovableClock, SystemClock
+from adapters.delivery.console import ConsoleChannel
+from adapters.delivery.maildir import MaildirChannel
+from adapters.memory.channel import MemoryChannel
+from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.store import MemoryStore
+from adapters.memory.unit_of_work import MemoryUnitOfWork
+from adapters.memory.users import MemoryUserReader
+from adapters.postgres.database import open_engine
+from adapters.postgres.messages import PostgresMessageReader
+from adapters.postgres.unit_of_work import PostgresUnitOfWork
+from adapters.postgres.users import PostgresUserReader
+from application.announcer import Announcer
+from application.dispatch import KeepLedger, NextDue, SendDueMessages
+from application.imports import ImportUsers
+from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.planning import PlanMessages
+from application.ports import Clock
+from application.statistics import SchedulerState, SchedulerStatistics
+from application.upcoming import UpcomingMessages
+from application.users import (
+    ChangeUser,
+    FindUserByEmail,
+    GetUser,
+    ListUsers,
+    RegisterUser,
+    RemoveUser,
+    UpcomingOfUser,
+)
+from entrypoints.http.app import UseCases as HttpUseCases
+from entrypoints.scheduler.loop import Scheduler
+from entrypoints.settings import Settings
+
+
+def open_clock(start: datetime | None, speed: float) -> Clock:
+    """Return the machine's clock, or one that shows *start* now and runs at *speed*."""
+    return SystemClock() if start is None else MovableClock(start, speed)
+
+
+class PostgresAdapters(containers.DeclarativeContainer):
+    """The adapters of a service: PostgreSQL, and a channel of the settings."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    database_url = providers.Dependency(instance_of=str)
+    clock_start = providers.Object(None)
+    clock_speed = providers.Object(1.0)
+
+    clock = providers.Singleton(open_clock, clock_start, clock_speed)
+    announcer = providers.Singleton(Announcer)
+    engine = providers.Singleton(open_engine, database_url)
+    unit_of_work = providers.Factory(PostgresUnitOfWork, engine, announcer)
+    user_reader = providers.Singleton(PostgresUserReader, engine)
+    message_reader = providers.Singleton(PostgresMessageReader, engine)
+    channel = providers.Selector(
+        settings.provided.channel,
+        maildir=providers.Singleton(
+            MaildirChannel, providers.Callable(lambda s: s.data_dir / "maildir", settings), settings.provided.sender
+        ),
+        console=providers.Singleton(ConsoleChannel),
+    )
+
+
+class MemoryAdapters(containers.DeclarativeContainer):
+    """The adapters of a demonstration: everything in this process, on a clock that can be moved."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    clock_start = providers.Dependency(instance_of=datetime)
+    clock_speed = providers.Object(1.0)
+
+    clock = providers.Singleton(MovableClock, clock_start, clock_speed)
+    announcer = providers.Singleton(Announcer)
+    store = providers.Singleton(MemoryStore, clock)
+    unit_of_work = providers.Factory(MemoryUnitOfWork, store, announcer)
+    user_reader = providers.Singleton(MemoryUserReader, store)
+    message_reader = providers.Singleton(MemoryMessageReader, store)
+    channel = providers.Singleton(MemoryChannel)
+
+
+class Service(containers.DeclarativeContainer):
+    """The use cases over a family of adapters, and the entrypoints over the use cases."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    adapters = providers.DependenciesContainer()
+
+    policy = settings.provided.policy
+    unit_of_work = adapters.unit_of_work.provider
+    state = providers.Singleton(SchedulerState)
+
+    plan_messages = providers.Singleton(PlanMessages, unit_of_work, policy)
+    upcoming_messages = providers.Singleton(
+        UpcomingMessages, adapters.user_reader, adapters.message_reader, policy, adapters.clock
+    )
+    scheduler = providers.Singleton(
+        Scheduler,
+        plan=plan_messages,
+        send_due=providers.Singleton(
+            SendDueMessages,
+            unit_of_work,
+            adapters.channel,
+            settings.provided.retry_policy,
+            settings.provided.lease,
+        ),
+        keep=providers.Singleton(KeepLedger, unit_of_work, adapters.channel),
+        next_due=providers.Singleton(NextDue, unit_of_work),
+        policy=policy,
+        clock=adapters.clock,
+        state=state,
+    )
+    http = providers.Singleton(
+        HttpUseCases,
+        register_user=providers.Singleton(RegisterUser, unit_of_work, policy),
+        change_user=providers.Singleton(ChangeUser, unit_of_work, policy),
+        remove_user=providers.Singleton(RemoveUser, unit_of_work, policy),
+        get_user=providers.Singleton(GetUser, adapters.user_reader),
+        find_user_by_email=providers.Singleton(FindUserByEmail, adapters.user_reader),
+        list_users=providers.Singleton(ListUsers, adapters.user_reader),
+        upcoming_of_user=providers.Singleton(UpcomingOfUser, unit_of_work, policy),
+        import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
+        list_messages=providers.Singleton(ListMessages, adapters.message_reader),
+        get_message=providers.Singleton(GetMessage, adapters.message_reader),
+        act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),
+        scheduler_statistics=providers.Singleton(SchedulerStatistics, adapters.message_reader, state),
+        message_reader=adapters.message_reader,
+        scheduler_state=state,
+        clock=adapters.clock,
+    )
