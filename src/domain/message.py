@@ -102,7 +102,9 @@ class Reason(StrEnum):
 _GONE = frozenset({Reason.USER_DELETED, Reason.OCCASION_CHANGED})
 
 
-_KEY = re.compile(r"(\d{4}-\d{2}-\d{2})\.(birthday|anniversary)\.([0-9a-f-]{36})", re.ASCII)
+_KEY = re.compile(
+    r"(\d{4}-\d{2}-\d{2})\.(birthday|anniversary)\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII
+)
 _KEY_HELP = "A key looks like 2027-03-14.birthday.<user id>."
 
 

@@ -53,15 +53,16 @@ def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: d
 
     *history* is every message of theirs. A message whose occasion is still theirs keeps its key and moves
     to its new instant, even one that has passed: it was owed before they moved. One whose occasion is not
-    theirs any more is cancelled. What is on its way, or done, stays. A new message is stored only if its
-    instant comes after the date became known, its window is open, and the last greeting is long enough ago.
+    theirs any more is cancelled, and comes back with its occasion. What is on its way, or done, stays. A new
+    message is stored only if its instant comes after the date became known, its window is open, and the last
+    greeting is long enough ago.
     """
     first, last = policy.plan_dates(now)
     held = {message.key: message for message in history}
-    open_days = [message.key.occasion_on for message in history if message.is_open]
+    held_days = [one.key.occasion_on for one in history if one.is_open or one.went_away]
     wanted: Mapping[MessageKey, Message] = {
         one.message.key: one.message
-        for one in owed(user, policy, min([first, *open_days]), max([last, *open_days]), now)
+        for one in owed(user, policy, min([first, *held_days]), max([last, *held_days]), now)
         if user.deleted_at is None
     }
     gone = Reason.OCCASION_CHANGED if user.deleted_at is None else Reason.USER_DELETED
@@ -72,11 +73,13 @@ def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: d
         known = held.get(key)
         if known is not None and known.is_open:
             changed.extend(_moved(known, message, now))
-        elif first <= key.occasion_on <= last and _is_to_come(user, message, now):
-            if known is None:
+        elif not _is_to_come(user, message, now):
+            continue
+        elif known is None:
+            if first <= key.occasion_on <= last:
                 changed.append(_guarded(message, history, policy))
-            elif known.went_away:
-                changed.append(_guarded(_returned(known, message, now), history, policy))
+        elif known.went_away:
+            changed.append(_guarded(_returned(known, message, now), history, policy))
     return changed
 
 
@@ -97,6 +100,8 @@ def _returned(known: Message, wanted: Message, now: datetime) -> Message:
         known,
         status=Status.SCHEDULED if known.status is Status.CANCELLED else known.status,
         reason=None,
+        # Moving west while it is tried again: the next attempt waits for the new morning too.
+        retry_at=None if known.retry_at is None else max(known.retry_at, wanted.due_at),
         due_at=wanted.due_at,
         expires_at=wanted.expires_at,
         timezone=wanted.timezone,

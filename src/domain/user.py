@@ -46,7 +46,7 @@ def _email(_user: object, attribute: "attrs.Attribute[str]", text: str) -> None:
         not local
         or len(text) > EMAIL_LENGTH_MAX
         or len(local) > _LOCAL_PART_LENGTH_MAX
-        or any(character.isspace() or character in '<>,;:"()[]\\@' for character in local + domain)
+        or any(_is_foreign_to_addresses(character) for character in local + domain)
         or local.startswith(".")
         or local.endswith(".")
         or ".." in local
@@ -54,6 +54,11 @@ def _email(_user: object, attribute: "attrs.Attribute[str]", text: str) -> None:
         or any(not label or label.startswith("-") or label.endswith("-") for label in labels)
     ):
         raise InvalidField(attribute.name, "This is not an e-mail address such as ada@example.com.")
+
+
+def _is_foreign_to_addresses(character: str) -> bool:
+    # Cf: what cannot be seen, such as a zero-width space that came along when the address was copied.
+    return character.isspace() or character in '<>,;:"()[]\\@' or unicodedata.category(character) == "Cf"
 
 
 def _timezone(_user: object, _attribute: object, name: str) -> None:

@@ -1,0 +1,69 @@
+"""PlanMessages."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from application.ports import PlanReport
+from domain.message import Status
+from tests.contract.adapters import START
+from tests.use_cases.service import Service
+
+Told = dict[str, str | None]
+
+_LATER = {"birthday": "1990-03-20"}
+
+
+async def test_what_comes_into_the_window_is_planned(service: Service, ada: Told) -> None:
+    user = await service.register(ada | _LATER)
+    assert await service.plan() == PlanReport(0, 0)
+    service.at(START + timedelta(days=5))
+    service.told.forget()
+    assert await service.plan() == PlanReport(scheduled=1, skipped=0)
+    assert (await service.message(user)).due_at == datetime(2027, 3, 20, 8, tzinfo=UTC)
+    assert service.told.names == ["MessagesChanged"]
+
+
+async def test_planning_again_adds_nothing(service: Service, ada: Told) -> None:
+    await service.register(ada)
+    for hours in range(30):
+        service.at(START + timedelta(hours=hours))
+        assert await service.plan() == PlanReport(0, 0)
+
+
+async def test_other_dates_can_be_planned(service: Service, ada: Told) -> None:
+    await service.register(ada | _LATER)
+    assert await service.plan(last=date(2027, 3, 19)) == PlanReport(0, 0)
+    assert await service.plan(date(2027, 3, 20), date(2029, 3, 20)) == PlanReport(3, 0)
+
+
+async def test_a_dry_run_keeps_nothing(service: Service, ada: Told) -> None:
+    await service.register(ada | _LATER)
+    service.told.forget()
+    assert await service.plan(last=date(2027, 3, 31), dry_run=True) == PlanReport(1, 0)
+    assert await service.messages() == []
+    assert service.told.events == []
+
+
+async def test_what_was_missed_is_made_up_for_while_its_window_is_open(service: Service, ada: Told) -> None:
+    await service.register_many(3, ada | _LATER)
+    service.at(datetime(2027, 3, 21, 7, 59, tzinfo=UTC))
+    assert await service.plan() == PlanReport(3, 0)
+    assert (await service.send()).settled == {Status.SENT: 3}
+
+
+async def test_what_missed_its_window_is_not_sent_late(service: Service, ada: Told) -> None:
+    await service.register(ada | _LATER)
+    service.at(datetime(2027, 3, 21, 8, tzinfo=UTC))
+    assert await service.plan() == PlanReport(0, 0)
+
+
+async def test_the_same_person_is_greeted_every_year_once(service: Service, ada: Told) -> None:
+    await service.register(ada)
+    instant = START
+    while instant < datetime(2030, 4, 1, tzinfo=UTC):
+        service.at(instant)
+        await service.plan()
+        await service.send()
+        instant += timedelta(hours=20)
+    assert [one.key.occasion_on for one in service.channel.reached] == [
+        date(year, 3, 14) for year in (2027, 2028, 2029, 2030)
+    ]
