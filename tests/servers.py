@@ -6,6 +6,7 @@ import os
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.embedded.data_folder import DataFolder
+from adapters.embedded.servers import embedded_postgres
 from adapters.postgres.database import migrate, open_engine
 
 _TEMPLATE = "migrated"
@@ -21,10 +24,32 @@ _numbers = itertools.count(1)
 
 @contextmanager
 def running_postgres() -> Iterator[str]:
-    """Run a PostgreSQL of our own on a loop of its own, since every test has another."""
-    url = "postgresql://birthdays@/birthdays?host=/tmp/pg"
-    asyncio.run(_make_template(url))
-    yield url
+    """Run a PostgreSQL of our own, on an event loop of its own, since every test has another."""
+    with tempfile.TemporaryDirectory(prefix="birthdays-tests-") as folder:
+        started: Future[str] = Future()
+        ended = threading.Event()
+        thread = threading.Thread(target=lambda: asyncio.run(_run(Path(folder), started, ended)))
+        thread.start()
+        try:
+            url = started.result()
+            asyncio.run(_make_template(url))
+            yield url
+        finally:
+            ended.set()
+            thread.join()
+
+
+async def _run(folder: Path, started: "Future[str]", ended: threading.Event) -> None:
+    try:
+        with DataFolder(folder / "data") as data:
+            # Speed, not durability: what these tests ask of a crash, others ask of a durable server.
+            async with embedded_postgres(data, settings={"fsync": "off", "max_connections": "200"}) as url:
+                started.set_result(url)
+                await asyncio.to_thread(ended.wait)
+    except BaseException as error:
+        if not started.done():
+            started.set_exception(error)
+        raise
 
 
 async def _make_template(url: str) -> None:
@@ -49,7 +74,7 @@ async def fresh_database(url: str) -> AsyncIterator[str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY file_copy")
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
         try:
             yield with_database(url, name)
         finally:

@@ -47,9 +47,9 @@ class SendDueMessages:
     async def __call__(self) -> DispatchReport:
         async with self.unit_of_work() as uow:
             deliveries = await uow.messages.claim(self.channel.batch_size, self.lease)
-            if not deliveries:
-                return DispatchReport(0, {}, 0)
-            await uow.commit()
+            await uow.commit()  # also without a delivery: messages of people who are gone were cancelled
+        if not deliveries:
+            return DispatchReport(0, {}, 0)
         deadline = asyncio.get_running_loop().time() + self.lease.total_seconds()
         outcomes = await self._send(deliveries)
         settled = await self._settle(list(zip(deliveries, outcomes, strict=True)), deadline)

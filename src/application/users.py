@@ -16,6 +16,7 @@ from domain.errors import InvalidField, InvalidFields
 from domain.message import MessageKey
 from domain.plan import owed, plan_user
 from domain.user import (
+    Particulars,
     User,
     UserId,
     change,
@@ -64,17 +65,25 @@ class RegisterUser:
             known = (await uow.users.by_emails([email_key(particulars.email)])).get(
                 email_key(particulars.email)
             )
-            if known is None:
-                user = register(new_user_id(now), particulars, now)
-                await uow.users.add([user])
-            elif known.deleted_at is None:
+            if known is not None and known.deleted_at is None:
                 raise EmailTaken
+            user = _registered(known, particulars, now)
+            if known is None:
+                await uow.users.add([user])
             else:
-                user = restore(known, particulars, now)
                 await uow.users.save([(known, user)])
             await replan(uow, [user], self.policy, now)
             await uow.commit()
         return UserView.of(user)
+
+
+def _registered(known: User | None, particulars: Particulars, now: datetime) -> User:
+    try:
+        if known is None:
+            return register(new_user_id(now), particulars, now)
+        return restore(known, particulars, now)
+    except InvalidField as problem:
+        raise InvalidFields([problem]) from problem
 
 
 @attrs.frozen

@@ -72,8 +72,15 @@ def _not_before_calendar(_user: object, attribute: "attrs.Attribute[Any]", value
 
 
 def email_key(email: str) -> str:
-    """Return what two spellings of one address have in common: addresses differ in more than case."""
-    return _clean(email).lower()
+    """Return what two spellings of one address have in common: addresses differ in more than case.
+
+    Unicode's simple lower case, a character for a character, as PostgreSQL's ``lower`` has it.
+    """
+    text = _clean(email)
+    if text.isascii():
+        return text.lower()
+    # The one character whose lower case is two in Python.
+    return "".join("i" if character == "\u0130" else character.lower() for character in text)
 
 
 @attrs.frozen(kw_only=True)

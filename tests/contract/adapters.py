@@ -15,6 +15,7 @@ from application.ports import (
     MessageReader,
     Outcome,
     PlanReport,
+    ReapReport,
     SettleReport,
     UnitOfWorkFactory,
     UserReader,
@@ -120,6 +121,14 @@ class Adapters:
     ) -> SettleReport:
         async with self.unit_of_work() as uow:
             report = await uow.messages.settle(outcomes, policy)
+            await uow.commit()
+        return report
+
+    async def reap(self, *, deduplicates: bool, limit: int = 1000) -> ReapReport:
+        """End the leases that are held now, as if they had run out."""
+        await self.expire_leases()
+        async with self.unit_of_work() as uow:
+            report = await uow.messages.reap(deduplicates=deduplicates, limit=limit)
             await uow.commit()
         return report
 

@@ -2,24 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
 
 import attrs
 
-from application.ports import Delivery, FailedForNow, Recipient, Shard
+from application.ports import Delivery, Recipient, Shard
 from domain.events import MessagesChanged
-from domain.message import Message, Reason, Status
+from domain.message import Reason, Status
 from domain.occasion import Kind
-from domain.user import User, remove
+from domain.user import remove
 from tests.contract.adapters import LEASE, START, Adapters
-from tests.contract.people import NINE_IN_BERLIN, PI_DAY, born_on_pi_day, message, person
+from tests.contract.people import NINE_IN_BERLIN, PI_DAY, born_on_pi_day, message, overdue, person
 
 _TICK = timedelta(microseconds=1)
 
 
 class ClaimContract:
-    """Messages.claim and next_due_at."""
+    """Messages.claim."""
 
     async def test_a_claimed_message_comes_with_all_that_a_channel_needs(self, adapters: Adapters) -> None:
         ada = person("Ada", last_name="King", email="ada@example.com")
@@ -44,7 +43,7 @@ class ClaimContract:
         )
         assert adapters.told.events == [MessagesChanged()]
 
-    async def test_nothing_is_claimed_before_it_is_due(self, adapters: Adapters) -> None:
+    async def test_nothing_is_claimed_before_it_isoverdue(self, adapters: Adapters) -> None:
         ada = person()
         await adapters.add(ada)
         await adapters.keep(message(ada))
@@ -97,7 +96,7 @@ class ClaimContract:
 
     async def test_the_longest_due_come_first_up_to_the_limit(self, adapters: Adapters) -> None:
         people = [person(f"P{number}") for number in range(6)]
-        late = [attrs.evolve(_due(user, hours), fence=hours) for hours, user in enumerate(people)]
+        late = [attrs.evolve(overdue(user, hours), fence=hours) for hours, user in enumerate(people)]
         await adapters.add(*people)
         await adapters.keep(*(late[number] for number in (3, 0, 5, 1, 4, 2)))
         order = [_keys(await adapters.claim(limit)) for limit in (2, 3, 10, 10)]
@@ -108,8 +107,8 @@ class ClaimContract:
         people = [person(f"P{number}") for number in range(6)]
         await adapters.add(*people)
         await adapters.keep(
-            *(_due(user, 1) for user in people[:3]),
-            *(_due(user, 2, status=Status.RETRYING, retry_at=START) for user in people[3:]),
+            *(overdue(user, 1) for user in people[:3]),
+            *(overdue(user, 2, status=Status.RETRYING, retry_at=START) for user in people[3:]),
         )
         await adapters.set_now(NINE_IN_BERLIN)
         batches = [await adapters.claim(4), await adapters.claim(4)]
@@ -119,7 +118,7 @@ class ClaimContract:
     async def test_what_is_claimed_is_not_claimed_again(self, adapters: Adapters) -> None:
         ada = person()
         await adapters.add(ada)
-        await adapters.keep(_due(ada, 1))
+        await adapters.keep(overdue(ada, 1))
         assert len(await adapters.claim()) == 1
         assert await adapters.claim() == []
         await adapters.expire_leases()
@@ -128,7 +127,7 @@ class ClaimContract:
     async def test_two_at_once_never_claim_the_same(self, adapters: Adapters) -> None:
         people = [person(f"P{number}") for number in range(40)]
         await adapters.add(*people)
-        await adapters.keep(*(_due(user, 1) for user in people))
+        await adapters.keep(*(overdue(user, 1) for user in people))
 
         async def claim() -> list[Delivery]:
             async with adapters.unit_of_work() as uow:
@@ -150,10 +149,10 @@ class ClaimContract:
     ) -> None:
         ada = person()
         await adapters.add(ada)
-        await adapters.keep(_due(ada, 1))
+        await adapters.keep(overdue(ada, 1))
         async with adapters.unit_of_work() as uow:
             assert len(await uow.messages.claim(1, LEASE)) == 1
-        assert await adapters.message(message(ada).key) == _due(ada, 1)
+        assert await adapters.message(message(ada).key) == overdue(ada, 1)
         [delivery] = await adapters.claim()
         assert (delivery.attempt, delivery.fence) == (1, 1)
 
@@ -188,7 +187,7 @@ class ClaimContract:
     async def test_messages_of_who_is_deleted_do_not_hold_up_the_others(self, adapters: Adapters) -> None:
         ada, bob = born_on_pi_day("Ada"), born_on_pi_day("Bob")
         await adapters.add(ada, bob)
-        await adapters.keep(_due(ada, 2), _due(bob, 1))
+        await adapters.keep(overdue(ada, 2), overdue(bob, 1))
         await adapters.save(ada, remove(ada, START))
         claimed = [delivery for _ in range(2) for delivery in await adapters.claim(1)]
         assert [delivery.key.user_id for delivery in claimed] == [bob.id]
@@ -196,7 +195,7 @@ class ClaimContract:
     async def test_what_an_operator_is_cancelling_is_not_claimed(self, adapters: Adapters) -> None:
         ada = person()
         await adapters.add(ada)
-        await adapters.keep(_due(ada, 1))
+        await adapters.keep(overdue(ada, 1))
         cancelling = asyncio.Event()
 
         async def cancel() -> None:
@@ -219,7 +218,7 @@ class ClaimContract:
     async def test_each_shard_claims_its_own(self, adapters: Adapters) -> None:
         people = [person(f"P{number}") for number in range(20)]
         await adapters.add(*people)
-        await adapters.keep(*(_due(user, 1) for user in people))
+        await adapters.keep(*(overdue(user, 1) for user in people))
         for number in range(3):
             shard = Shard(number, 3)
             async with adapters.unit_of_work() as uow:
@@ -231,74 +230,5 @@ class ClaimContract:
         assert await adapters.claim() == []
 
 
-class NextDueContract:
-    """Messages.next_due_at: what the scheduler sleeps until."""
-
-    async def test_without_an_open_message_there_is_nothing_to_wait_for(self, adapters: Adapters) -> None:
-        ada = person()
-        await adapters.add(ada)
-        assert await _next_due_at(adapters) is None
-        closed = set(Status) - {Status.SCHEDULED, Status.RETRYING}
-        await adapters.keep(
-            *(
-                message(ada, date(2027, 1, 1) + timedelta(number), status=status)
-                for number, status in enumerate(closed)
-            )
-        )
-        assert await _next_due_at(adapters) is None
-
-    async def test_the_first_to_be_due_is_waited_for(self, adapters: Adapters) -> None:
-        ada, bob = person("Ada"), person("Bob")
-        await adapters.add(ada, bob)
-        await adapters.keep(_due(ada, -5), _due(bob, -3))
-        assert await _next_due_at(adapters) == _due(bob, -3).due_at
-
-    async def test_a_retry_is_waited_for_until_its_own_instant(self, adapters: Adapters) -> None:
-        ada, bob = person("Ada"), person("Bob")
-        retry_at = START + timedelta(minutes=1)
-        await adapters.add(ada, bob)
-        await adapters.keep(_due(ada, 1, status=Status.RETRYING, retry_at=retry_at), _due(bob, -1))
-        assert await _next_due_at(adapters) == retry_at
-
-    async def test_what_is_due_already_is_past(self, adapters: Adapters) -> None:
-        ada = person()
-        await adapters.add(ada)
-        await adapters.keep(_due(ada, 3))
-        assert await _next_due_at(adapters) == _due(ada, 3).due_at
-        [delivery] = await adapters.claim()
-        assert await _next_due_at(adapters) is None
-        await adapters.settle((delivery, FailedForNow("later")))
-        assert await _next_due_at(adapters) == START + timedelta(seconds=1)
-
-    async def test_what_missed_its_window_is_not_waited_for(self, adapters: Adapters) -> None:
-        """It cannot be claimed any more: a scheduler that waited for it would not sleep at all."""
-        ada, bob = person("Ada"), person("Bob")
-        await adapters.add(ada, bob)
-        await adapters.keep(_due(ada, 24), _due(bob, 30, status=Status.RETRYING, retry_at=START))
-        assert await _next_due_at(adapters) is None
-
-    async def test_each_shard_waits_for_its_own(self, adapters: Adapters) -> None:
-        people = [person(f"P{number}") for number in range(8)]
-        held = [_due(user, -1 - number) for number, user in enumerate(people)]
-        await adapters.add(*people)
-        await adapters.keep(*held)
-        for number in range(2):
-            shard = Shard(number, 2)
-            due_at = min((one.due_at for one in held if shard.holds(one.key.user_id)), default=None)
-            async with adapters.unit_of_work() as uow:
-                assert await uow.messages.next_due_at(shard) == due_at
-
-
-def _due(user: User, hours: int, **values: Any) -> Message:
-    """Return a message that was due so many hours before START, with a window of a day."""
-    due_at = START - timedelta(hours=hours)
-    return message(user, due_at=due_at, expires_at=due_at + timedelta(hours=24), **values)
-
-
 def _keys(deliveries: Sequence[Delivery]) -> list[object]:
     return [delivery.key for delivery in deliveries]
-
-
-async def _next_due_at(adapters: Adapters) -> object:
-    async with adapters.unit_of_work() as uow:
-        return await uow.messages.next_due_at()

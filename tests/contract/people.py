@@ -6,11 +6,12 @@ from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
 
+from application.ports import Delivery
 from domain.due import WallTime, zone
 from domain.message import Message, MessageKey, Reason, Status
 from domain.occasion import AnnualDate, Kind, LeapDayRule
 from domain.user import User, UserId
-from tests.contract.adapters import START
+from tests.contract.adapters import START, Adapters
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 BERLIN = "Europe/Berlin"
@@ -71,6 +72,23 @@ def message(user: User, on: date = PI_DAY, kind: Kind = Kind.BIRTHDAY, **values:
             **values,
         }
     )
+
+
+def overdue(user: User, hours: int, **values: Any) -> Message:
+    """Return a message that was due so many hours before START, with a window of a day."""
+    due_at = START - timedelta(hours=hours)
+    return message(user, **{"due_at": due_at, "expires_at": due_at + timedelta(hours=24), **values})
+
+
+async def on_their_way(adapters: Adapters, number: int = 1, **values: Any) -> list[Delivery]:
+    """Let so many people come, have a message each that is due, and claim it."""
+    people = [person(f"P{count}") for count in range(number)]
+    await adapters.add(*people)
+    await adapters.keep(*(message(user, due_at=START, **values) for user in people))
+    deliveries = list(await adapters.claim())
+    assert len(deliveries) == number
+    adapters.told.forget()
+    return deliveries
 
 
 def _around(day: date) -> st.SearchStrategy[date]:

@@ -16,12 +16,16 @@ from application.errors import EmailTaken, StoreUnavailable
 from application.ports import FailedForGood, FailedForNow
 from tests.contract.adapters import START, Adapters, Recorder
 from tests.contract.channel import ChannelContract, Reached, delivery
-from tests.contract.claim import ClaimContract, NextDueContract
-from tests.contract.ledger import LeaseContract, SettleContract, StoredMessagesContract
+from tests.contract.claim import ClaimContract
+from tests.contract.events import EventsContract
+from tests.contract.leases import LeaseContract
+from tests.contract.next_due import NextDueContract
 from tests.contract.people import person
 from tests.contract.plan import PlanContract
 from tests.contract.readers import ReadersContract
-from tests.contract.unit_of_work import EventsContract, UnitOfWorkContract
+from tests.contract.settle import SettleContract
+from tests.contract.stored_messages import StoredMessagesContract
+from tests.contract.unit_of_work import UnitOfWorkContract
 from tests.contract.users import UsersContract
 
 

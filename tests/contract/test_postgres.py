@@ -1,6 +1,11 @@
 """The PostgreSQL adapters keep the contract."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -9,9 +14,19 @@ from adapters.postgres.messages import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from tests.contract.adapters import START, Adapters, Recorder
+from tests.contract.claim import ClaimContract
+from tests.contract.events import EventsContract
+from tests.contract.leases import LeaseContract
+from tests.contract.ledger_machine import LedgerMachine
+from tests.contract.next_due import NextDueContract
+from tests.contract.plan import PlanContract
 from tests.contract.readers import ReadersContract
+from tests.contract.settle import SettleContract
+from tests.contract.stored_messages import StoredMessagesContract
+from tests.contract.test_ledger_machine import memory_world
 from tests.contract.unit_of_work import UnitOfWorkContract
 from tests.contract.users import UsersContract
+from tests.servers import fresh_engine
 
 pytestmark = pytest.mark.servers
 
@@ -39,18 +54,61 @@ async def postgres_adapters(engine: AsyncEngine) -> Adapters:
     )
 
 
-@pytest.fixture
-async def adapters(engine: AsyncEngine) -> Adapters:
-    return await postgres_adapters(engine)
+class OnPostgres:
+    """Binds a contract to the PostgreSQL adapters."""
+
+    @pytest.fixture
+    async def adapters(self, engine: AsyncEngine) -> Adapters:
+        return await postgres_adapters(engine)
 
 
-class TestPostgresUnitOfWork(UnitOfWorkContract):
-    """UnitOfWork on PostgreSQL."""
+class TestUnitOfWork(OnPostgres, UnitOfWorkContract):
+    pass
 
 
-class TestPostgresUsers(UsersContract):
-    """Users on PostgreSQL."""
+class TestEvents(OnPostgres, EventsContract):
+    pass
 
 
-class TestPostgresReaders(ReadersContract):
-    """The readers on PostgreSQL."""
+class TestUsers(OnPostgres, UsersContract):
+    pass
+
+
+class TestPlan(OnPostgres, PlanContract):
+    pass
+
+
+class TestClaim(OnPostgres, ClaimContract):
+    pass
+
+
+class TestNextDue(OnPostgres, NextDueContract):
+    pass
+
+
+class TestSettle(OnPostgres, SettleContract):
+    pass
+
+
+class TestLeases(OnPostgres, LeaseContract):
+    pass
+
+
+class TestStoredMessages(OnPostgres, StoredMessagesContract):
+    pass
+
+
+class TestReaders(OnPostgres, ReadersContract):
+    pass
+
+
+def test_the_ledger_in_postgresql_lives_the_same_life_as_the_one_in_memory(postgres_url: str) -> None:
+    @asynccontextmanager
+    async def postgres_world() -> AsyncIterator[Adapters]:
+        async with fresh_engine(postgres_url) as engine:
+            yield await postgres_adapters(engine)
+
+    class TwoLedgersMachine(LedgerMachine):
+        worlds = (memory_world, postgres_world)
+
+    run_state_machine_as_test(TwoLedgersMachine, settings=settings(max_examples=15, stateful_step_count=40))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Self
 
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUsers
@@ -44,7 +45,7 @@ async def test_a_dry_run_tells_the_same_and_keeps_nothing(service: Service) -> N
     service.told.forget()
     text = _HEADER + _ADA.replace("Berlin", "London") + _BOB + "Eve,,eve,,,\n"
     dry = await service.import_csv(text, dry_run=True)
-    assert (dry.created, dry.updated, len(dry.problems)) == (1, 1, 2)
+    assert (dry.created, dry.updated, len(dry.problems)) == (1, 1, 1)
     assert len((await service.users.page(None, 10)).items) == 1
     assert await service.messages() == before
     assert service.told.events == []
@@ -91,7 +92,8 @@ async def test_bad_rows_are_told_and_the_others_kept(service: Service) -> None:
         (6, "birthday"),
         (7, "email"),
     ]
-    assert not any("example.com" in problem.reason for problem in report.problems)
+    told = " ".join(problem.reason for problem in report.problems)
+    assert not any(secret in told for secret in ("Eve", "not-an-address", "new@", "fay@", "ADA@"))
 
 
 async def test_a_known_person_with_a_birthday_in_the_future_is_told(service: Service) -> None:
@@ -130,7 +132,7 @@ class _TooLate(MemoryUsers):
 class _TooLateUnitOfWork(MemoryUnitOfWork):
     __slots__ = ()
 
-    async def __aenter__(self) -> "_TooLateUnitOfWork":
+    async def __aenter__(self) -> Self:
         await super().__aenter__()
         self.users = _TooLate(self._open_transaction)
         return self

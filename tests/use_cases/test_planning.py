@@ -24,7 +24,7 @@ async def test_what_comes_into_the_window_is_planned(service: Service, ada: Told
 
 async def test_planning_again_adds_nothing(service: Service, ada: Told) -> None:
     await service.register(ada)
-    for hours in range(30):
+    for hours in range(0, 30, 6):
         service.at(START + timedelta(hours=hours))
         assert await service.plan() == PlanReport(0, 0)
 
@@ -32,7 +32,7 @@ async def test_planning_again_adds_nothing(service: Service, ada: Told) -> None:
 async def test_other_dates_can_be_planned(service: Service, ada: Told) -> None:
     await service.register(ada | _LATER)
     assert await service.plan(last=date(2027, 3, 19)) == PlanReport(0, 0)
-    assert await service.plan(date(2027, 3, 20), date(2029, 3, 20)) == PlanReport(3, 0)
+    assert await service.plan(date(2027, 3, 20), date(2027, 4, 20)) == PlanReport(1, 0)
 
 
 async def test_a_dry_run_keeps_nothing(service: Service, ada: Told) -> None:
@@ -58,12 +58,11 @@ async def test_what_missed_its_window_is_not_sent_late(service: Service, ada: To
 
 async def test_the_same_person_is_greeted_every_year_once(service: Service, ada: Told) -> None:
     await service.register(ada)
-    instant = START
-    while instant < datetime(2030, 4, 1, tzinfo=UTC):
-        service.at(instant)
-        await service.plan()
-        await service.send()
-        instant += timedelta(hours=20)
+    for year in (2027, 2028, 2029, 2030):
+        for day in range(12, 17):
+            service.at(datetime(year, 3, day, 20, tzinfo=UTC))
+            await service.plan()
+            await service.send()
     assert [one.key.occasion_on for one in service.channel.reached] == [
         date(year, 3, 14) for year in (2027, 2028, 2029, 2030)
     ]

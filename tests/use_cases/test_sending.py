@@ -1,22 +1,35 @@
 """SendDueMessages and KeepLedger."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from application.dispatch import DispatchReport, KeepReport
+from adapters.memory.channel import MemoryChannel
+from application.dispatch import DispatchReport, KeepReport, SendDueMessages
 from application.errors import StoreUnavailable
 from application.ports import Delivery, FailedForGood, FailedForNow, Outcome, Sent
-from application.users import ChangeUser
 from domain.message import Reason, Status
 from domain.user import UserId
-from tests.contract.adapters import POLICY
+from tests.contract.adapters import RETRIES
 from tests.use_cases.service import Service
 
 Told = dict[str, str | None]
 
 NINE = datetime(2027, 3, 14, 8, tzinfo=UTC)
+
+
+class _Busy(MemoryChannel):
+    """A channel that takes its time."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        await self._meanwhile()
+        return await super().send_many(deliveries)
 
 
 class TestSending:
@@ -52,21 +65,13 @@ class TestSending:
         service.at(NINE)
         seen: list[str] = []
 
-        async def look_and_change(deliveries: list[Delivery]) -> None:
+        async def meanwhile() -> None:
             seen.append((await service.message(user)).status)
-            await ChangeUser(service.unit_of_work, POLICY)(UserId(user.id), {"first_name": "Augusta"})
+            await service.change(UserId(user.id), {"first_name": "Augusta"})
 
-        original = service.channel.answer
-
-        def answer(delivery: Delivery) -> Outcome:
-            nonlocal task
-            task = asyncio.ensure_future(look_and_change([delivery]))
-            return original(delivery)
-
-        task: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        service.channel.answer = answer
-        await service.send()
-        await task
+        service.channel = _Busy(meanwhile)
+        async with asyncio.timeout(5):
+            assert (await service.send()).settled == {Status.SENT: 1}
         assert seen == [Status.SENDING]
 
     async def test_each_message_has_its_own_outcome(self, service: Service, ada: Told) -> None:
@@ -165,6 +170,26 @@ class TestAChannelThatBreaks:
         assert (await service.send()).claimed == 0
         assert len(service.channel.reached) == 1
 
+    async def test_people_who_left_meanwhile_do_not_hold_up_the_others(
+        self, service: Service, ada: Told
+    ) -> None:
+        gone = await service.register_many(2, ada)
+        await service.register(ada | {"email": "bob@example.com", "timezone": "Europe/London"})
+        service.at(NINE)
+        service.channel.break_with(ConnectionError())
+        with pytest.raises(ConnectionError):
+            await service.send()
+        for user in gone:
+            await service.remove(UserId(user.id))
+        service.let_leases_run_out()
+        await service.keep()
+        service.channel.recover()
+        service.channel.batch_size = 1
+        service.at(NINE + timedelta(hours=1))
+        assert [(await service.send()).claimed for _ in range(3)] == [0, 0, 1]
+        assert [one.recipient.email for one in service.channel.reached] == ["bob@example.com"]
+        assert await service.statuses() == {Status.CANCELLED: 2, Status.SENT: 1}
+
 
 class TestAProcessThatIsLate:
     async def test_its_outcome_is_lost_and_counted(self, service: Service, ada: Told) -> None:
@@ -172,16 +197,12 @@ class TestAProcessThatIsLate:
         service.at(NINE)
         stalled = asyncio.Event()
 
-        class Slow(type(service.channel)):  # type: ignore[misc]  # the channel, but it waits
-            async def send_many(self, deliveries: list[Delivery]) -> list[Outcome]:
-                await stalled.wait()
-                return [FailedForGood("too late to matter") for _ in deliveries]
+        async def stall() -> None:
+            await stalled.wait()
 
-        late_service = Service(
-            clock=service.clock, told=service.told, channel=Slow(), lease=timedelta(seconds=60)
-        )
-        late_service.store = service.store
-        late = asyncio.create_task(late_service.send())
+        slow = _Busy(stall)
+        slow.fail_for_good()
+        late = asyncio.create_task(SendDueMessages(service.unit_of_work, slow, RETRIES, service.lease)())
         await asyncio.sleep(0.01)
         service.let_leases_run_out()
         assert (await service.keep()).retrying == 1

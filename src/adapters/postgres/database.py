@@ -136,8 +136,8 @@ async def set_clock(engine: AsyncEngine, started_at: datetime | None, speed: flo
             )
 
 
-async def service_now(engine: AsyncEngine) -> datetime:
-    """Return the instant by the ledger's clock."""
+async def read_clock(engine: AsyncEngine) -> tuple[datetime, float] | None:
+    """Return what the ledger's clock shows and its speed if it was moved, None if it shows real time."""
     async with connected(engine) as connection:
-        now: datetime = await connection.scalar(text("SELECT service_now()"))
-    return now
+        row = (await connection.execute(text("SELECT service_now(), speed FROM service_clock"))).one_or_none()
+    return None if row is None else (row[0], row[1])

@@ -2,16 +2,17 @@
 
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, or_, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres import statements
 from adapters.postgres.database import connected
 from adapters.postgres.tables import messages
+from adapters.postgres.transaction import Transaction
 from application.errors import StoreUnavailable
 from application.ports import (
     ALL_SHARDS,
@@ -30,7 +31,7 @@ from application.ports import (
 )
 from application.views import MessageView, Page
 from domain.due import SendPolicy, WallTime, ZoneRow
-from domain.events import Event, MessagesChanged
+from domain.events import MessagesChanged
 from domain.message import Message, MessageKey, Reason, RetryPolicy, Status
 from domain.occasion import Kind
 from domain.user import UserId
@@ -41,43 +42,41 @@ _PARTITION_LOCK = 0x70617274
 class PostgresMessages(Messages):
     """The ledger of one transaction."""
 
-    __slots__ = ("_connection", "_events", "_now", "_read")
+    __slots__ = ("_transaction",)
 
-    def __init__(
-        self, connection: AsyncConnection, events: list[Event], now: Callable[[], Awaitable[datetime]]
-    ) -> None:
-        self._connection = connection
-        self._events = events
-        self._now = now
-        self._read: set[MessageKey] = set()
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     async def prepare(self, first: date, last: date) -> None:
         months = list(_months(first, last))
-        held = await self._connection.scalars(
+        held = await self._transaction.connection.scalars(
             text("SELECT relid::text FROM pg_partition_tree('messages') WHERE isleaf")
         )
         missing = [month for month in months if _partition(month) not in set(held)]
         if not missing:
             return
-        await self._connection.execute(text(f"SELECT pg_advisory_xact_lock({_PARTITION_LOCK})"))
+        await self._transaction.connection.execute(text(f"SELECT pg_advisory_xact_lock({_PARTITION_LOCK})"))
         for month in missing:
             await self._add_partition(month)
 
     async def _add_partition(self, month: date) -> None:
         # Attaching locks the ledger less than CREATE ... PARTITION OF would: claims go on meanwhile.
         name, following = _partition(month), _following(month)
-        if await self._connection.scalar(text("SELECT to_regclass(:name)"), {"name": name}) is not None:
+        if (
+            await self._transaction.connection.scalar(text("SELECT to_regclass(:name)"), {"name": name})
+            is not None
+        ):
             return
         for statement in (
             f"CREATE TABLE {name} (LIKE messages INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
             f"ALTER TABLE messages ATTACH PARTITION {name} FOR VALUES FROM ('{month}') TO ('{following}')",
         ):
-            await self._connection.execute(text(statement))
+            await self._transaction.connection.execute(text(statement))
 
     async def plan(
         self, table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard = ALL_SHARDS
     ) -> PlanReport:
-        rows = await self._connection.scalars(
+        rows = await self._transaction.connection.scalars(
             statements.PLAN,
             {
                 "timezone": [row.timezone for row in table],
@@ -90,7 +89,7 @@ class PostgresMessages(Messages):
                 "expires_at": [row.expires_at for row in table],
                 "default_rule": str(policy.leap_day_rule),
                 "guard_days": policy.greeted_guard.days,
-                "now": await self._now(),
+                "now": await self._transaction.now(),
                 "shard": shard.number,
                 "shards": shard.of,
             },
@@ -99,7 +98,7 @@ class PostgresMessages(Messages):
         return PlanReport(scheduled=added[Status.SCHEDULED], skipped=added[Status.SKIPPED])
 
     async def of_users(self, user_ids: Sequence[UserId]) -> Mapping[UserId, Sequence[Message]]:
-        rows = await self._connection.execute(
+        rows = await self._transaction.connection.execute(
             select(messages)
             .where(messages.c.user_id == text("ANY(CAST(:user_ids AS uuid[]))"))
             .order_by(messages.c.occasion_on, messages.c.user_id, messages.c.kind)
@@ -108,37 +107,39 @@ class PostgresMessages(Messages):
         )
         found: dict[UserId, list[Message]] = {}
         for message in map(_to_message, rows):
-            self._read.add(message.key)
+            self._transaction.know(message.key)
             found.setdefault(message.key.user_id, []).append(message)
         return found
 
     async def get(self, key: MessageKey) -> Message | None:
-        rows = await self._connection.execute(
+        rows = await self._transaction.connection.execute(
             select(messages).where(_is(key)).with_for_update(key_share=True)
         )
         row = rows.one_or_none()
         if row is None:
             return None
-        self._read.add(key)
+        self._transaction.know(key)
         return _to_message(row)
 
     async def save(self, messages_: Sequence[Message]) -> None:
-        for statement, part in (
-            (statements.CHANGE, [message for message in messages_ if message.key in self._read]),
-            (statements.ADD, [message for message in messages_ if message.key not in self._read]),
-        ):
+        known = [message for message in messages_ if self._transaction.knows(message.key)]
+        new = [message for message in messages_ if not self._transaction.knows(message.key)]
+        if new:
+            dates = [message.key.occasion_on for message in new]
+            await self.prepare(min(dates), max(dates))
+        for statement, part in ((statements.CHANGE, known), (statements.ADD, new)):
             if part:
                 rows = [_to_row(message) for message in part]
                 arrays = {name: [row[name] for row in rows] for name in rows[0]}
-                self._changed(await self._connection.scalars(statement, arrays))
-                self._read.update(message.key for message in part)
+                self._changed(await self._transaction.connection.scalars(statement, arrays))
+                self._transaction.know(*(message.key for message in part))
 
     async def claim(self, limit: int, lease: timedelta, shard: Shard = ALL_SHARDS) -> Sequence[Delivery]:
         deliveries: list[Delivery] = []
         for status, moment in (("SCHEDULED", "due_at"), ("RETRYING", "retry_at")):
             if len(deliveries) < limit:
                 statement = text(statements.claim(status, moment, limit - len(deliveries), shard))
-                rows = (await self._connection.execute(statement, {"lease": lease})).all()
+                rows = (await self._transaction.connection.execute(statement, {"lease": lease})).all()
                 self._changed(row.status for row in rows)
                 deliveries.extend(_to_delivery(row) for row in rows if row.status == Status.SENDING)
         return deliveries
@@ -155,10 +156,14 @@ class PostgresMessages(Messages):
         if strays:
             raise ValueError("An outcome is of another shard than it is settled in.")
         # The instant is needed for those that are to be tried again only.
-        now = await self._now() if any(isinstance(one, FailedForNow) for _, one in outcomes) else None
+        now = (
+            await self._transaction.now()
+            if any(isinstance(one, FailedForNow) for _, one in outcomes)
+            else None
+        )
         verdicts = [_verdict(delivery, outcome, policy, now) for delivery, outcome in outcomes]
         settled = self._changed(
-            await self._connection.scalars(
+            await self._transaction.connection.scalars(
                 statements.SETTLE,
                 {
                     "occasion_on": [delivery.key.occasion_on for delivery, _ in outcomes],
@@ -175,28 +180,30 @@ class PostgresMessages(Messages):
 
     async def reap(self, *, deduplicates: bool, limit: int, shard: Shard = ALL_SHARDS) -> ReapReport:
         reaped = self._changed(
-            await self._connection.scalars(text(statements.reap(limit, shard, deduplicates=deduplicates)))
+            await self._transaction.connection.scalars(
+                text(statements.reap(limit, shard, deduplicates=deduplicates))
+            )
         )
         return ReapReport(retrying=reaped[Status.RETRYING], unknown=reaped[Status.UNKNOWN])
 
     async def expire(self, limit: int, shard: Shard = ALL_SHARDS) -> int:
         expired = 0
         for status, moment in (("SCHEDULED", "due_at"), ("RETRYING", "retry_at")):
-            rows = await self._connection.scalars(
+            rows = await self._transaction.connection.scalars(
                 text(statements.expire(status, moment, limit - expired, shard))
             )
             expired += self._changed(rows).total()
         return expired
 
     async def next_due_at(self, shard: Shard = ALL_SHARDS) -> datetime | None:
-        found: datetime | None = await self._connection.scalar(text(statements.next_due(shard)))
+        found: datetime | None = await self._transaction.connection.scalar(text(statements.next_due(shard)))
         return found
 
     def _changed(self, statuses: Iterable[str]) -> Counter[Status]:
         """Count the rows that a statement returned, and remember that something happened if there are any."""
         counted = Counter(Status(status) for status in statuses)
-        if counted and not any(isinstance(event, MessagesChanged) for event in self._events):
-            self._events.append(MessagesChanged())
+        if counted:
+            self._transaction.tell(MessagesChanged())
         return counted
 
 

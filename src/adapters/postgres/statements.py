@@ -7,8 +7,6 @@ from sqlalchemy import text
 
 from application.ports import Shard
 
-NOW = text("SELECT service_now()")
-
 _SHARD_OF_ID = "('x' || right(CAST(%s AS text), 4))::bit(16)::int"
 
 
@@ -198,8 +196,10 @@ def expire(status: str, moment: str, limit: int, shard: Shard) -> str:
 def next_due(shard: Shard) -> str:
     return f"""
     SELECT least(
-        (SELECT min(m.due_at) FROM messages m WHERE m.status = 'SCHEDULED' {_in(shard)}),
-        (SELECT min(m.retry_at) FROM messages m WHERE m.status = 'RETRYING' {_in(shard)})
+        (SELECT min(m.due_at) FROM messages m
+         WHERE m.status = 'SCHEDULED' AND m.expires_at > (SELECT service_now()) {_in(shard)}),
+        (SELECT min(m.retry_at) FROM messages m
+         WHERE m.status = 'RETRYING' AND m.expires_at > (SELECT service_now()) {_in(shard)})
     )
     """  # noqa: S608  # the parts are our own literals
 

@@ -12,11 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.database import means_unavailable
 from adapters.postgres.messages import PostgresMessages
-from adapters.postgres.statements import NOW
+from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import PostgresUsers
 from application.errors import CommitOutcomeUnknown, StoreUnavailable
 from application.ports import EventHandler, Messages, UnitOfWork, Users
-from domain.events import Event, MessagesChanged
 
 log = structlog.get_logger()
 
@@ -24,7 +23,7 @@ log = structlog.get_logger()
 class PostgresUnitOfWork(UnitOfWork):
     """A transaction in read committed; what must not change meanwhile is locked by the repositories."""
 
-    __slots__ = ("_connection", "_engine", "_events", "_handler", "_instant", "_over", "messages", "users")
+    __slots__ = ("_engine", "_handler", "_transaction", "messages", "users")
 
     users: Users
     messages: Messages
@@ -32,13 +31,10 @@ class PostgresUnitOfWork(UnitOfWork):
     def __init__(self, engine: AsyncEngine, handler: EventHandler) -> None:
         self._engine = engine
         self._handler = handler
-        self._events: list[Event] = []
-        self._instant: datetime | None = None
-        self._connection: AsyncConnection | None = None
-        self._over = False
+        self._transaction: Transaction | None = None
 
     async def __aenter__(self) -> Self:
-        if self._connection is not None or self._over:
+        if self._transaction is not None:
             raise RuntimeError("A unit of work is used once: make a new one.")
         connection = self._engine.connect()
         try:
@@ -47,9 +43,9 @@ class PostgresUnitOfWork(UnitOfWork):
             if means_unavailable(error):
                 raise StoreUnavailable from error
             raise
-        self._connection = connection
-        self.users = PostgresUsers(connection, self._events)
-        self.messages = PostgresMessages(connection, self._events, self.now)
+        self._transaction = Transaction(connection)
+        self.users = PostgresUsers(self._transaction)
+        self.messages = PostgresMessages(self._transaction)
         return self
 
     async def __aexit__(
@@ -58,34 +54,28 @@ class PostgresUnitOfWork(UnitOfWork):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        connection = self._begun()
-        self._over = True
         # Closing rolls back; shielded, or a cancelled request would leave the connection in its transaction.
-        await asyncio.shield(asyncio.ensure_future(_close(connection)))
+        await asyncio.shield(asyncio.ensure_future(_close(self._begun())))
         if error is not None and means_unavailable(error):
             raise StoreUnavailable from error
 
     async def now(self) -> datetime:
-        if self._instant is None:
-            self._instant = await self._begun().scalar(NOW)
-            assert self._instant is not None  # noqa: S101  # the function returns an instant always
-        return self._instant
+        return await self._begun().now()
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        before = len(self._events)
+        transaction = self._begun()
+        mark = transaction.mark()
         try:
-            async with self._begun().begin_nested():
+            async with transaction.connection.begin_nested():
                 yield
         except BaseException:
-            del self._events[before:]
+            transaction.forget_since(mark)
             raise
 
     async def commit(self) -> None:
-        connection = self._begun()
-        if self._over:
-            raise RuntimeError("This unit of work has ended: make a new one.")
-        self._over = True
+        connection = self._begun().connection
+        self._begun().is_over = True
         # Once the commit is on its way it cannot be called back: a cancelled caller waits for its end, so
         # that the events are told whatever comes of the caller.
         ending = asyncio.ensure_future(self._commit(connection))
@@ -106,7 +96,7 @@ class PostgresUnitOfWork(UnitOfWork):
         await self._tell()
 
     async def _tell(self) -> None:
-        events = sorted(self._events, key=lambda event: isinstance(event, MessagesChanged))
+        events = self._begun().events()
         if not events:
             return
         try:
@@ -114,14 +104,14 @@ class PostgresUnitOfWork(UnitOfWork):
         except Exception:  # The commit has happened: its caller must not be told otherwise.
             log.exception("event_handler_failed")
 
-    def _begun(self) -> AsyncConnection:
-        if self._connection is None:
+    def _begun(self) -> Transaction:
+        if self._transaction is None:
             raise RuntimeError("A unit of work begins with 'async with'.")
-        return self._connection
+        return self._transaction
 
 
-async def _close(connection: AsyncConnection) -> None:
+async def _close(transaction: Transaction) -> None:
     try:
-        await connection.close()
+        await transaction.close()
     except Exception as error:  # noqa: BLE001  # a broken connection is closed already
         log.debug("connection_close_failed", error=type(error).__name__)

@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy import Row, Select, delete, insert, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import connected, constraint_name
 from adapters.postgres.tables import LIVE_EMAIL, messages, users
+from adapters.postgres.transaction import Transaction
 from application.errors import EmailTaken
 from application.ports import UserReader, Users
 from application.views import Page, UserView
@@ -42,21 +43,20 @@ _CHANGE = text("""
 class PostgresUsers(Users):
     """The users of one transaction."""
 
-    __slots__ = ("_connection", "_events")
+    __slots__ = ("_transaction",)
 
-    def __init__(self, connection: AsyncConnection, events: list[Event]) -> None:
-        self._connection = connection
-        self._events = events
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     async def get(self, user_id: UserId) -> User | None:
-        rows = await self._connection.execute(
+        rows = await self._transaction.connection.execute(
             select(users).where(users.c.id == user_id).with_for_update(key_share=True)
         )
         row = rows.one_or_none()
         return None if row is None else _to_user(row)
 
     async def by_emails(self, emails: Sequence[str]) -> Mapping[str, User]:
-        rows = await self._connection.execute(
+        rows = await self._transaction.connection.execute(
             select(users)
             .where(users.c.email_key == text("ANY(CAST(:emails AS text[]))"))
             .order_by(users.c.id)
@@ -74,29 +74,31 @@ class PostgresUsers(Users):
         if not users_:
             return
         try:
-            await self._connection.execute(insert(users), [_to_row(user) for user in users_])
+            await self._transaction.connection.execute(insert(users), [_to_row(user) for user in users_])
         except IntegrityError as error:
             raise _translated(error) from None
-        self._events.extend(UserCreated(user) for user in users_)
+        self._transaction.tell(*(UserCreated(user) for user in users_))
 
     async def save(self, changes: Sequence[tuple[User, User]]) -> None:
         if not changes:
             return
         rows = [_to_row(after) for _, after in changes]
         try:
-            await self._connection.execute(_CHANGE, {name: [row[name] for row in rows] for name in rows[0]})
+            await self._transaction.connection.execute(
+                _CHANGE, {name: [row[name] for row in rows] for name in rows[0]}
+            )
         except IntegrityError as error:
             raise _translated(error) from None
-        self._events.extend(_event(before, after) for before, after in changes)
+        self._transaction.tell(*(_event(before, after) for before, after in changes))
 
     async def erase(self, user: User) -> None:
-        gone = await self._connection.execute(
+        gone = await self._transaction.connection.execute(
             delete(messages).where(messages.c.user_id == user.id).returning(messages.c.kind)
         )
         if gone.first() is not None:
-            self._events.append(MessagesChanged())
-        await self._connection.execute(delete(users).where(users.c.id == user.id))
-        self._events.append(UserDeleted(user, erased=True))
+            self._transaction.tell(MessagesChanged())
+        await self._transaction.connection.execute(delete(users).where(users.c.id == user.id))
+        self._transaction.tell(UserDeleted(user, erased=True))
 
 
 def _is_rather(user: User, known: User) -> bool:

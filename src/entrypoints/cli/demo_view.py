@@ -33,7 +33,7 @@ _KEYS = "space pause   n next message   + faster   - slower   q quit"
 _FIXED_ROWS = 7
 """Rows of the screen that are always there: two of the header, three rules, the totals, the keys."""
 _COMING_ROWS_MAX = 8
-_COUNTDOWN_WIDTH, _NAME_WIDTH = 12, 22
+_COUNTDOWN_WIDTH, _NAME_WIDTH = 14, 22
 """So that the columns do not move with what stands in them."""
 _ESCAPE = "\x1b"
 
@@ -130,6 +130,8 @@ class ScreenView(View):
 
     def _leave(self) -> None:
         try:
+            if self._live.is_started:
+                self._live.console.clear()  # tmux keeps what stood on a screen that was resized
             self._live.stop()
         finally:
             if self._terminal is not None and self._was is not None:

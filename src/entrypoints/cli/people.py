@@ -151,7 +151,9 @@ def _upload(base: str, data: bytes, parameters: dict[str, str]) -> dict[str, Any
                 raise click.ClickException(str(report.get("detail") or report["title"]))
             progress.update(task, total=report["rows"], completed=report.get("done", report["rows"]))
     if "errors" not in report:
-        raise click.ClickException("The service broke off in the middle; run the import again, nothing is done twice.")
+        raise click.ClickException(
+            "The service broke off in the middle; run the import again, nothing is done twice."
+        )
     return report
 
 

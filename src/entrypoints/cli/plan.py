@@ -1,7 +1,6 @@
 """The commands about the calendar and the database's schema."""
 
 import asyncio
-from collections.abc import Coroutine
 from datetime import date, timedelta
 from typing import Any, TypeVar
 
@@ -10,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.plan import Owed
-from entrypoints.cli.options import DateOption, FORESEEN, one_sentence, ordered, settings, utc, write_json
-from entrypoints.stores import Store, opened_store
+from entrypoints.cli.options import DateOption, one_sentence, ordered, settings, utc, write_json
+from entrypoints.container import FORESEEN, OpenService, opened_service
 
 T = TypeVar("T")
 
@@ -24,15 +23,17 @@ _PLAN_DAYS_MAX = 400
 def migrate_schema() -> None:
     """Bring the database's schema up to date. 'serve' does the same at its start."""
 
-    async def run() -> Store:
-        async with opened_store(settings()) as store:
-            return store
+    async def run() -> OpenService:
+        async with opened_service(settings()) as opened:
+            return opened
 
-    store = asyncio.run(run())
-    if store.revision_before == store.revision:
-        click.echo(f"The schema is up to date (revision {store.revision}).")
+    opened = asyncio.run(run())
+    if opened.revision_before == opened.revision:
+        click.echo(f"The schema is up to date (revision {opened.revision}).")
     else:
-        click.echo(f"The schema went from {store.revision_before or 'nothing'} to revision {store.revision}.")
+        click.echo(
+            f"The schema went from {opened.revision_before or 'nothing'} to revision {opened.revision}."
+        )
 
 
 @click.command("upcoming")
@@ -48,8 +49,8 @@ def show_upcoming(days: int, *, as_json: bool) -> None:
     """
 
     async def run() -> list[Owed]:
-        async with opened_store(settings()) as store:
-            return list(await store.service.upcoming_messages()(days))
+        async with opened_service(settings()) as opened:
+            return list(await opened.service.upcoming_messages()(days))
 
     found = asyncio.run(run())
     rows = [_shown(one) for one in found]
@@ -59,7 +60,12 @@ def show_upcoming(days: int, *, as_json: bool) -> None:
     table = Table("Due (UTC)", "Local date", "Time zone", "Who", "What", "Years", box=None)
     for row in rows:
         table.add_row(
-            row["dueAt"], row["occasionDate"], row["timezone"], row["email"], row["kind"], str(row["years"] or "")
+            row["dueAt"],
+            row["occasionDate"],
+            row["timezone"],
+            row["email"],
+            row["kind"],
+            str(row["years"] or ""),
         )
     Console().print(table)
     click.echo(f"{len(rows)} messages in the next {days} days")
@@ -93,12 +99,14 @@ def plan_range(first: date, last: date, *, dry_run: bool, as_json: bool) -> None
         raise click.BadParameter(f"at most {_PLAN_DAYS_MAX} days after --from.", param_hint="--to")
 
     async def run() -> Any:
-        async with opened_store(settings()) as store:
-            return await store.service.plan_messages()(first, last, dry_run=dry_run)
+        async with opened_service(settings()) as opened:
+            return await opened.service.plan_messages()(first, last, dry_run=dry_run)
 
     report = asyncio.run(run())
     if as_json:
         write_json([{"scheduled": report.scheduled, "skipped": report.skipped, "dryRun": dry_run}])
     else:
         would = "would be " if dry_run else ""
-        click.echo(f"{report.scheduled} messages {would}planned, {report.skipped} skipped as greeted recently")
+        click.echo(
+            f"{report.scheduled} messages {would}planned, {report.skipped} skipped as greeted recently"
+        )

@@ -13,11 +13,11 @@ import structlog
 import uvicorn
 import uvloop
 
-from entrypoints.cli.options import FORESEEN, InstantOption, one_sentence, settings
+from entrypoints.cli.options import InstantOption, one_sentence, settings
+from entrypoints.container import FORESEEN, OpenService, opened_service
 from entrypoints.http.app import create_app
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Settings
-from entrypoints.stores import Store, opened_store
 
 log = structlog.get_logger()
 
@@ -28,7 +28,9 @@ SPEED_MAX = 100_000.0
 
 
 @click.command("serve")
-@click.option("--port", type=click.IntRange(0, 65535), help="Instead of BIRTHDAYS_PORT; 0 takes any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Instead of BIRTHDAYS_PORT; 0 takes any free one."
+)
 @click.option(
     "--clock-start",
     type=InstantOption(),
@@ -92,15 +94,16 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     host, port = listener.getsockname()[:2]
     address = f"http://{host}:{port}"
-    async with opened_store(chosen, serves_at=address, clock=(clock_start, clock_speed)) as store:
+    async with opened_service(chosen, serves_at=address) as opened:
         if stopping.is_set():
             return
-        scheduler = store.service.scheduler()
-        store.announcer.subscribe(scheduler.wake)
-        await scheduler.prepare()
+        await opened.start_clock(clock_start, clock_speed)
+        scheduler = opened.service.scheduler()
+        opened.adapters.announcer().subscribe(scheduler.wake)
+        await scheduler.plan_now()
         server = _Server(
             uvicorn.Config(
-                create_app(store.service.http()),
+                create_app(opened.service.http()),
                 access_log=False,
                 log_config=None,
                 lifespan="on",
@@ -110,7 +113,7 @@ async def _serve(
         )
         jobs = asyncio.create_task(scheduler.run(stopping))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        _greet(address, store, chosen)
+        _greet(address, opened, chosen)
         try:
             waiting = asyncio.create_task(stopping.wait())
             await asyncio.wait([waiting, jobs, serving], return_when=asyncio.FIRST_COMPLETED)
@@ -127,13 +130,13 @@ async def _serve(
                 raise error
 
 
-def _greet(address: str, store: Store, chosen: Settings) -> None:
+def _greet(address: str, opened: OpenService, chosen: Settings) -> None:
     where = f" into {chosen.data_dir / 'maildir'}" if chosen.channel == "maildir" else ""
     click.echo(
         f"Birthdays serves {address}\n"
-        f"  database  {store.database}\n"
+        f"  database  {opened.database}\n"
         f"  messages  leave by {chosen.channel}{where}, at {chosen.policy.send_time:%H:%M} local time\n"
-        f"  clock     {store.service.adapters.clock().now():%Y-%m-%d %H:%M:%S} UTC\n"
+        f"  clock     {opened.adapters.clock().now():%Y-%m-%d %H:%M:%S} UTC\n"
         f"  API       {address}/schema\n"
         "Stop it with Ctrl-C."
     )

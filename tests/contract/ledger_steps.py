@@ -1,0 +1,164 @@
+"""The single steps of a ledger's random life, and what may come of them."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import TypeVar
+
+from hypothesis import strategies as st
+
+from application.ports import Delivery, FailedForGood, FailedForNow, Outcome, PlanReport, Sent, UnitOfWork
+from application.users import replan
+from domain.due import ZoneRow
+from domain.message import TRANSITIONS, Action, Message, MessageKey, Reason, Status
+from domain.occasion import AnnualDate, LeapDayRule
+from domain.plan import plan_user
+from domain.user import Particulars, User, UserId
+from tests.contract.adapters import LEASE, POLICY, Adapters
+from tests.contract.people import ZONES
+
+T = TypeVar("T")
+Rows = Mapping[MessageKey, Message]
+
+ALL = 10_000
+
+_NEW = frozenset({Status.SCHEDULED, Status.SKIPPED})
+OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(
+    (
+        Sent(),
+        Sent(),
+        Sent(),
+        FailedForNow("busy"),
+        FailedForNow("busy", timedelta(hours=1)),
+        FailedForNow("busy", timedelta(days=2)),
+        FailedForGood("no such mailbox"),
+    )
+)
+_DAYS_TO_COME = st.sampled_from((1, 2, 0, None, 3, 6, -1))
+_BIRTH_YEARS = st.sampled_from((None, 1904, 2020, 2024))
+
+
+@st.composite
+def particulars(draw: st.DrawFn, number: int, now: datetime) -> Particulars:
+    """Draw what person *number* tells of themselves; their occasions are near."""
+    birthday, anniversary = draw(_DAYS_TO_COME), draw(_DAYS_TO_COME)
+    born = None if birthday is None else now.date() + timedelta(birthday)
+    hired = None if anniversary is None else now.date() + timedelta(anniversary)
+    return Particulars(
+        first_name=draw(st.sampled_from(("Ada", "Bob"))),
+        last_name="Lovelace",
+        email=f"p{number}@{draw(st.sampled_from(('example.com', 'example.org')))}",
+        timezone=draw(st.sampled_from(ZONES)),
+        birthday=None if born is None else AnnualDate(born.month, born.day, draw(_BIRTH_YEARS)),
+        anniversary=None if hired is None else date(2016, hired.month, hired.day),
+        leap_day_rule=draw(st.sampled_from((None, *LeapDayRule))),
+    )
+
+
+def refuse_other_than(before: Message | None, after: Message, actions: frozenset[Action]) -> None:
+    """Fail unless a row that was *before* may be *after* through one of *actions*."""
+    if before is None:
+        assert after.status in _NEW
+        assert (after.attempt, after.fence) == (0, 0)
+        return
+    if before == after:
+        return
+    assert (before.key, before.created_at) == (after.key, after.created_at)
+    assert after.fence == before.fence + (after.status is Status.SENDING)
+    allowed = {
+        TRANSITIONS[before.status, action] for action in actions if (before.status, action) in TRANSITIONS
+    }
+    if Status.SCHEDULED in allowed and Action.REPLAN in actions:
+        allowed.add(Status.SKIPPED)  # what came back is guarded at once
+    assert after.status in allowed, f"{before.status} became {after.status} by {sorted(actions)}"
+
+
+def acted(message: Message, action: Action, now: datetime) -> Message:
+    match action:
+        case Action.RETRY:
+            return message.retried(now, POLICY.window)
+        case Action.CANCEL:
+            return message.cancelled(now, Reason.OPERATOR)
+        case _:
+            return message.marked_sent(now)
+
+
+def wanted_at(row: Message) -> datetime:
+    return row.due_at if row.retry_at is None else row.retry_at
+
+
+def is_claimable(row: Message, now: datetime) -> bool:
+    return row.is_open and wanted_at(row) <= now < row.expires_at
+
+
+def next_wanted_at(rows: Rows, now: datetime) -> datetime | None:
+    waiting = [wanted_at(row) for row in rows.values() if row.is_open and row.expires_at > now]
+    return min(waiting, default=None)
+
+
+def limits(rows: Rows, now: datetime) -> Sequence[int]:
+    """Return limits at which no adapter has a choice: between messages that are not equally long due."""
+    if any(row.status is Status.RETRYING for row in rows.values()):
+        return [ALL]
+    due = sorted(row.due_at for row in rows.values() if is_claimable(row, now))
+    return [ALL, *(number for number in range(1, len(due)) if due[number - 1] < due[number])]
+
+
+def forgotten(users: Iterable[User], rows: Rows, now: datetime) -> Sequence[Message]:
+    """Return what the ledger should hold just after the plan, by each user's own plan, and does not."""
+    return [
+        one
+        for user in users
+        for one in plan_user(user, [row for key, row in rows.items() if key.user_id == user.id], POLICY, now)
+        if one.key not in rows
+    ]
+
+
+def count_sent(rows: Rows) -> int:
+    return sum(row.status is Status.SENT for row in rows.values())
+
+
+def count_cancelled(before: Rows, after: Rows) -> int:
+    return sum(
+        row.status is Status.CANCELLED and before[key].status is not Status.CANCELLED
+        for key, row in after.items()
+    )
+
+
+async def awaited(waiting: Awaitable[None]) -> None:
+    await waiting
+
+
+async def do_in(adapters: Adapters, step: Callable[[UnitOfWork], Awaitable[T]], *, commits: bool) -> T:
+    async with adapters.unit_of_work() as uow:
+        result = await step(uow)
+        if commits:
+            await uow.commit()
+    return result
+
+
+async def all_rows(adapters: Adapters, ids: Sequence[UserId]) -> Rows:
+    async with adapters.unit_of_work() as uow:
+        held = await uow.messages.of_users(ids)
+    return {message.key: message for messages in held.values() for message in messages}
+
+
+async def add(uow: UnitOfWork, user: User, now: datetime) -> None:
+    await uow.users.add([user])
+    await replan(uow, [user], POLICY, now)
+
+
+async def save(uow: UnitOfWork, before: User, after: User, now: datetime) -> None:
+    assert await uow.users.get(before.id) == before
+    await uow.users.save([(before, after)])
+    if after.moves_messages(before):
+        await replan(uow, [after], POLICY, now)
+
+
+async def plan(uow: UnitOfWork, table: Sequence[ZoneRow], first: date, last: date) -> PlanReport:
+    await uow.messages.prepare(first, last)
+    return await uow.messages.plan(table, POLICY)
+
+
+async def claim(uow: UnitOfWork, limit: int) -> Sequence[Delivery]:
+    deliveries = await uow.messages.claim(limit, LEASE)
+    return sorted(deliveries, key=lambda delivery: delivery.key)
