@@ -24,7 +24,7 @@ from adapters.postgres.database import (
     read_clock,
     set_clock,
 )
-from adapters.postgres.messages import PostgresMessageReader
+from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from application.announcer import Announcer

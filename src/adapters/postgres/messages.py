@@ -1,39 +1,32 @@
-"""The ledger in PostgreSQL: inside a unit of work, and as it is shown."""
+"""The ledger in PostgreSQL, inside a unit of work."""
 
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, or_, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import select, text
 
 from adapters.postgres import statements
-from adapters.postgres.database import connected
+from adapters.postgres.message_rows import has_key, to_delivery, to_message, to_row
 from adapters.postgres.tables import messages
 from adapters.postgres.transaction import Transaction
-from application.errors import StoreUnavailable
 from application.ports import (
     ALL_SHARDS,
     Delivery,
     FailedForGood,
     FailedForNow,
-    MessageReader,
     Messages,
     Outcome,
     PlanReport,
     ReapReport,
-    Recipient,
     Sent,
     SettleReport,
     Shard,
 )
-from application.views import MessageView, Page
-from domain.due import SendPolicy, WallTime, ZoneRow
+from domain.due import SendPolicy, ZoneRow
 from domain.events import MessagesChanged
 from domain.message import Message, MessageKey, Reason, RetryPolicy, Status
-from domain.occasion import Kind
 from domain.user import UserId
 
 _PARTITION_LOCK = 0x70617274
@@ -106,20 +99,20 @@ class PostgresMessages(Messages):
             {"user_ids": list(user_ids)},
         )
         found: dict[UserId, list[Message]] = {}
-        for message in map(_to_message, rows):
+        for message in map(to_message, rows):
             self._transaction.know(message.key)
             found.setdefault(message.key.user_id, []).append(message)
         return found
 
     async def get(self, key: MessageKey) -> Message | None:
         rows = await self._transaction.connection.execute(
-            select(messages).where(_is(key)).with_for_update(key_share=True)
+            select(messages).where(has_key(key)).with_for_update(key_share=True)
         )
         row = rows.one_or_none()
         if row is None:
             return None
         self._transaction.know(key)
-        return _to_message(row)
+        return to_message(row)
 
     async def save(self, messages_: Sequence[Message]) -> None:
         known = [message for message in messages_ if self._transaction.knows(message.key)]
@@ -129,7 +122,7 @@ class PostgresMessages(Messages):
             await self.prepare(min(dates), max(dates))
         for statement, part in ((statements.CHANGE, known), (statements.ADD, new)):
             if part:
-                rows = [_to_row(message) for message in part]
+                rows = [to_row(message) for message in part]
                 arrays = {name: [row[name] for row in rows] for name in rows[0]}
                 self._changed(await self._transaction.connection.scalars(statement, arrays))
                 self._transaction.know(*(message.key for message in part))
@@ -141,7 +134,7 @@ class PostgresMessages(Messages):
                 statement = text(statements.claim(status, moment, limit - len(deliveries), shard))
                 rows = (await self._transaction.connection.execute(statement, {"lease": lease})).all()
                 self._changed(row.status for row in rows)
-                deliveries.extend(_to_delivery(row) for row in rows if row.status == Status.SENDING)
+                deliveries.extend(to_delivery(row) for row in rows if row.status == Status.SENDING)
         return deliveries
 
     async def settle(
@@ -226,81 +219,6 @@ def _verdict(
             return Status.RETRYING, None, retry_at
 
 
-class PostgresMessageReader(MessageReader):
-    """The ledger as it is shown, each look-up a statement of its own."""
-
-    __slots__ = ("_engine",)
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-
-    async def get(self, key: MessageKey) -> MessageView | None:
-        async with connected(self._engine) as connection:
-            row = (await connection.execute(select(messages).where(_is(key)))).one_or_none()
-        return None if row is None else MessageView.of(_to_message(row))
-
-    async def page(
-        self,
-        *,
-        after: MessageKey | None,
-        limit: int,
-        statuses: Sequence[Status] = (),
-        user_id: UserId | None = None,
-    ) -> Page[MessageView]:
-        columns = messages.c
-        query = select(messages).order_by(
-            columns.occasion_on.desc(), columns.user_id.desc(), columns.kind.desc()
-        )
-        if statuses:
-            query = query.where(columns.status.in_([str(status) for status in statuses]))
-        if user_id is not None:
-            query = query.where(columns.user_id == user_id)
-        if after is not None:
-            query = _before(query, after)
-        async with connected(self._engine) as connection:
-            rows = await connection.execute(query.limit(limit + 1))
-            views = [MessageView.of(_to_message(row)) for row in rows]
-        return Page(views[:limit], len(views) > limit)
-
-    async def counts(self) -> Mapping[Status, int]:
-        query = select(messages.c.status, func.count()).group_by(messages.c.status)
-        async with connected(self._engine) as connection:
-            return {Status(status): count for status, count in await connection.execute(query)}
-
-    async def is_reachable(self) -> bool:
-        try:
-            async with connected(self._engine) as connection:
-                await connection.execute(text("SELECT 1"))
-        except StoreUnavailable:
-            return False
-        return True
-
-
-def _before(query: Select[Any], key: MessageKey) -> Select[Any]:
-    columns = messages.c
-    return query.where(
-        columns.occasion_on <= key.occasion_on,  # for the choice of partitions; the next says it exactly
-        or_(
-            columns.occasion_on < key.occasion_on,
-            and_(
-                columns.occasion_on == key.occasion_on,
-                or_(
-                    columns.user_id < key.user_id,
-                    and_(columns.user_id == key.user_id, columns.kind < str(key.kind)),
-                ),
-            ),
-        ),
-    )
-
-
-def _is(key: MessageKey) -> Any:
-    return and_(
-        messages.c.occasion_on == key.occasion_on,
-        messages.c.user_id == key.user_id,
-        messages.c.kind == str(key.kind),
-    )
-
-
 def _months(first: date, last: date) -> Iterable[date]:
     month = first.replace(day=1)
     while month <= last:
@@ -314,55 +232,3 @@ def _following(month: date) -> date:
 
 def _partition(month: date) -> str:
     return f"messages_{month:%Y_%m}"
-
-
-def _to_message(row: Row[Any]) -> Message:
-    return Message(
-        key=MessageKey(row.occasion_on, Kind(row.kind), UserId(row.user_id)),
-        status=Status(row.status),
-        reason=None if row.reason is None else Reason(row.reason),
-        due_at=row.due_at,
-        expires_at=row.expires_at,
-        timezone=row.timezone,
-        wall_time=WallTime(row.wall_time),
-        years=row.years,
-        attempt=row.attempt,
-        fence=row.fence,
-        retry_at=row.retry_at,
-        sent_at=row.sent_at,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def _to_row(message: Message) -> dict[str, Any]:
-    return {
-        "occasion_on": message.key.occasion_on,
-        "user_id": message.key.user_id,
-        "kind": str(message.key.kind),
-        "status": str(message.status),
-        "reason": None if message.reason is None else str(message.reason),
-        "due_at": message.due_at,
-        "expires_at": message.expires_at,
-        "timezone": message.timezone,
-        "wall_time": str(message.wall_time),
-        "years": message.years,
-        "attempt": message.attempt,
-        "fence": message.fence,
-        "retry_at": message.retry_at,
-        "sent_at": message.sent_at,
-        "created_at": message.created_at,
-        "updated_at": message.updated_at,
-    }
-
-
-def _to_delivery(row: Row[Any]) -> Delivery:
-    return Delivery(
-        key=MessageKey(row.occasion_on, Kind(row.kind), UserId(row.user_id)),
-        fence=row.fence,
-        attempt=row.attempt,
-        due_at=row.due_at,
-        expires_at=row.expires_at,
-        years=row.years,
-        recipient=Recipient(row.first_name, row.last_name, row.email),
-    )

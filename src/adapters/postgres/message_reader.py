@@ -1,0 +1,83 @@
+"""The ledger in PostgreSQL as it is shown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.postgres.database import connected
+from adapters.postgres.message_rows import has_key, to_message
+from adapters.postgres.tables import messages
+from application.errors import StoreUnavailable
+from application.ports import MessageReader
+from application.views import MessageView, Page
+from domain.message import MessageKey, Status
+from domain.user import UserId
+
+
+class PostgresMessageReader(MessageReader):
+    """Each look-up is a statement of its own."""
+
+    __slots__ = ("_engine",)
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def get(self, key: MessageKey) -> MessageView | None:
+        async with connected(self._engine) as connection:
+            row = (await connection.execute(select(messages).where(has_key(key)))).one_or_none()
+        return None if row is None else MessageView.of(to_message(row))
+
+    async def page(
+        self,
+        *,
+        after: MessageKey | None,
+        limit: int,
+        statuses: Sequence[Status] = (),
+        user_id: UserId | None = None,
+    ) -> Page[MessageView]:
+        columns = messages.c
+        query = select(messages).order_by(
+            columns.occasion_on.desc(), columns.user_id.desc(), columns.kind.desc()
+        )
+        if statuses:
+            query = query.where(columns.status.in_([str(status) for status in statuses]))
+        if user_id is not None:
+            query = query.where(columns.user_id == user_id)
+        if after is not None:
+            query = _before(query, after)
+        async with connected(self._engine) as connection:
+            rows = await connection.execute(query.limit(limit + 1))
+            views = [MessageView.of(to_message(row)) for row in rows]
+        return Page(views[:limit], len(views) > limit)
+
+    async def counts(self) -> Mapping[Status, int]:
+        query = select(messages.c.status, func.count()).group_by(messages.c.status)
+        async with connected(self._engine) as connection:
+            return {Status(status): count for status, count in await connection.execute(query)}
+
+    async def is_reachable(self) -> bool:
+        try:
+            async with connected(self._engine) as connection:
+                await connection.execute(text("SELECT 1"))
+        except StoreUnavailable:
+            return False
+        return True
+
+
+def _before(query: Select[Any], key: MessageKey) -> Select[Any]:
+    columns = messages.c
+    return query.where(
+        columns.occasion_on <= key.occasion_on,  # for the choice of partitions; the next says it exactly
+        or_(
+            columns.occasion_on < key.occasion_on,
+            and_(
+                columns.occasion_on == key.occasion_on,
+                or_(
+                    columns.user_id < key.user_id,
+                    and_(columns.user_id == key.user_id, columns.kind < str(key.kind)),
+                ),
+            ),
+        ),
+    )

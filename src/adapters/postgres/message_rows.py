@@ -1,0 +1,72 @@
+"""Rows of the ledger and messages, one made into the other."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_
+
+from adapters.postgres.tables import messages
+from application.ports import Delivery, Recipient
+from domain.due import WallTime
+from domain.message import Message, MessageKey, Reason, Status
+from domain.occasion import Kind
+from domain.user import UserId
+
+
+def to_message(row: Row[Any]) -> Message:
+    return Message(
+        key=MessageKey(row.occasion_on, Kind(row.kind), UserId(row.user_id)),
+        status=Status(row.status),
+        reason=None if row.reason is None else Reason(row.reason),
+        due_at=row.due_at,
+        expires_at=row.expires_at,
+        timezone=row.timezone,
+        wall_time=WallTime(row.wall_time),
+        years=row.years,
+        attempt=row.attempt,
+        fence=row.fence,
+        retry_at=row.retry_at,
+        sent_at=row.sent_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def to_row(message: Message) -> dict[str, Any]:
+    return {
+        "occasion_on": message.key.occasion_on,
+        "user_id": message.key.user_id,
+        "kind": str(message.key.kind),
+        "status": str(message.status),
+        "reason": None if message.reason is None else str(message.reason),
+        "due_at": message.due_at,
+        "expires_at": message.expires_at,
+        "timezone": message.timezone,
+        "wall_time": str(message.wall_time),
+        "years": message.years,
+        "attempt": message.attempt,
+        "fence": message.fence,
+        "retry_at": message.retry_at,
+        "sent_at": message.sent_at,
+        "created_at": message.created_at,
+        "updated_at": message.updated_at,
+    }
+
+
+def to_delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        key=MessageKey(row.occasion_on, Kind(row.kind), UserId(row.user_id)),
+        fence=row.fence,
+        attempt=row.attempt,
+        due_at=row.due_at,
+        expires_at=row.expires_at,
+        years=row.years,
+        recipient=Recipient(row.first_name, row.last_name, row.email),
+    )
+
+
+def has_key(key: MessageKey) -> ColumnElement[bool]:
+    return and_(
+        messages.c.occasion_on == key.occasion_on,
+        messages.c.user_id == key.user_id,
+        messages.c.kind == str(key.kind),
+    )
