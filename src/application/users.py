@@ -9,12 +9,14 @@ from uuid import UUID
 import attrs
 
 from application.errors import EmailTaken, UserNotFound, VersionMismatch
+from application.explanation import why
 from application.ports import UnitOfWork, UnitOfWorkFactory, UserReader
 from application.views import MessageView, Page, UserView
-from domain.due import SendPolicy
+from domain.due import SendPolicy, WallTime
 from domain.errors import InvalidField, InvalidFields
-from domain.message import MessageKey
-from domain.plan import owed, plan_user
+from domain.message import Message, MessageKey
+from domain.occasion import LeapDayRule
+from domain.plan import Owed, owed, plan_user
 from domain.user import (
     Particulars,
     User,
@@ -209,8 +211,9 @@ class UpcomingMessage:
     years: int | None
     due_at: datetime
     timezone: str
-    wall_time: str
-    leap_day_rule: str | None
+    wall_time: WallTime
+    leap_day_rule: LeapDayRule | None
+    why: str
     status: str | None
 
 
@@ -246,20 +249,23 @@ class UpcomingOfUser:
                     continue
             elif not message.is_open:
                 continue
-            annual = user.annual(one.occasion.kind)
-            upcoming.append(
-                UpcomingMessage(
-                    key=one.message.key,
-                    years=one.occasion.years,
-                    due_at=(message or one.message).due_at,
-                    timezone=user.timezone,
-                    wall_time=(message or one.message).wall_time,
-                    leap_day_rule=(user.leap_day_rule or self.policy.leap_day_rule)
-                    if annual is not None and annual.is_leap_day
-                    else None,
-                    status=None if message is None else message.status,
-                )
-            )
+            upcoming.append(self._told(one, message))
         past = [message for message in history if not message.is_open]
         past.sort(key=lambda message: message.key, reverse=True)
         return Upcoming(UserView.of(user), upcoming, [MessageView.of(message) for message in past[:20]])
+
+    def _told(self, one: Owed, message: Message | None) -> UpcomingMessage:
+        annual = one.user.annual(one.occasion.kind)
+        is_leap_day = annual is not None and annual.is_leap_day
+        rule = (one.user.leap_day_rule or self.policy.leap_day_rule) if is_leap_day else None
+        shown = message or one.message
+        return UpcomingMessage(
+            key=one.message.key,
+            years=one.occasion.years,
+            due_at=shown.due_at,
+            timezone=one.user.timezone,
+            wall_time=shown.wall_time,
+            leap_day_rule=rule,
+            why=why(one.occasion.on, shown.wall_time, self.policy.send_time, rule),
+            status=None if message is None else message.status,
+        )

@@ -143,16 +143,19 @@ class Particulars:
     leap_day_rule: LeapDayRule | None = None
 
 
-def tell(raw: Mapping[str, str | None]) -> Mapping[str, Any]:
+def tell(raw: Mapping[str, str | None], now: datetime | None = None) -> Mapping[str, Any]:
     """Return the values of *raw*, texts by the names of Particulars, as a user holds them.
 
-    None stands for a value that is taken back. Raises InvalidFields with every problem there is.
+    None stands for a value that is taken back. Raises InvalidFields with every problem there is, a birthday
+    after *now* included where that is given.
     """
     values: dict[str, Any] = {}
     problems: list[InvalidField] = []
     for name, text in raw.items():
         try:
             values[name] = _told_value(name, text)
+            if name == "birthday" and now is not None:
+                _refuse_future_birthday(values[name], now)
         except InvalidField as problem:
             problems.append(problem)
     if problems:

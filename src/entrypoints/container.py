@@ -45,7 +45,7 @@ from application.users import (
     RemoveUser,
     UpcomingOfUser,
 )
-from entrypoints.http.app import UseCases as HttpUseCases
+from entrypoints.http.use_cases import UseCases as HttpUseCases
 from entrypoints.scheduler.loop import Scheduler
 from entrypoints.settings import Settings
 
@@ -60,10 +60,8 @@ class PostgresAdapters(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
     database_url = providers.Dependency(instance_of=str)
-    clock_start = providers.Object(None)
-    clock_speed = providers.Object(1.0)
 
-    clock = providers.Singleton(open_clock, clock_start, clock_speed)
+    clock = providers.Singleton(open_clock, None, 1.0)
     announcer = providers.Singleton(Announcer)
     engine = providers.Singleton(open_engine, database_url)
     unit_of_work = providers.Factory(PostgresUnitOfWork, engine, announcer)

@@ -6,9 +6,19 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from application.ports import Delivery, FailedForGood, FailedForNow, Outcome, PlanReport, Sent, UnitOfWork
+from application.ports import (
+    Delivery,
+    FailedForGood,
+    FailedForNow,
+    Outcome,
+    PlanReport,
+    Recipient,
+    Sent,
+    UnitOfWork,
+)
 from application.users import replan
 from domain.due import ZoneRow
+from domain.events import MessagesChanged
 from domain.message import TRANSITIONS, Action, Message, MessageKey, Reason, Status
 from domain.occasion import AnnualDate, LeapDayRule
 from domain.plan import plan_user
@@ -56,6 +66,8 @@ def particulars(draw: st.DrawFn, number: int, now: datetime) -> Particulars:
 
 def refuse_other_than(before: Message | None, after: Message, actions: frozenset[Action]) -> None:
     """Fail unless a row that was *before* may be *after* through one of *actions*."""
+    assert (after.retry_at is not None) == (after.status is Status.RETRYING)
+    assert (after.sent_at is not None) == (after.status is Status.SENT)
     if before is None:
         assert after.status in _NEW
         assert (after.attempt, after.fence) == (0, 0)
@@ -70,6 +82,23 @@ def refuse_other_than(before: Message | None, after: Message, actions: frozenset
     if Status.SCHEDULED in allowed and Action.REPLAN in actions:
         allowed.add(Status.SKIPPED)  # what came back is guarded at once
     assert after.status in allowed, f"{before.status} became {after.status} by {sorted(actions)}"
+
+
+def refuse_untrue(delivery: Delivery, claimed: Message, user: User, now: datetime) -> None:
+    """Fail if *delivery* was not to leave yet, or any more, or not to this person under this name."""
+    assert claimed.due_at <= now
+    assert is_claimable(claimed, now)
+    assert user.deleted_at is None
+    assert delivery.recipient == Recipient(user.first_name, user.last_name, user.email)
+    assert (delivery.fence, delivery.attempt) == (claimed.fence + 1, claimed.attempt + 1)
+
+
+def refuse_untold(adapters: Adapters, *, has_changed: bool) -> None:
+    """Fail unless a change of the ledger was told, once and last; then forget what was told."""
+    is_the_ledgers = [isinstance(event, MessagesChanged) for event in adapters.told.events]
+    assert is_the_ledgers.count(True) == has_changed
+    assert is_the_ledgers == sorted(is_the_ledgers)
+    adapters.told.forget()
 
 
 def acted(message: Message, action: Action, now: datetime) -> Message:

@@ -1,7 +1,7 @@
 """The scripts that run inside Redis, each in one step, on the key and the watermark of one epoch."""
 
 from tests.model.rules import Filling, Rules
-from tests.model.state import ABSENT, EMPTY, Script, Shelf
+from tests.model.state import EMPTY, Script, Shelf
 
 _TOMBSTONE = 100
 
@@ -49,7 +49,7 @@ def swept(shelf: Shelf, script: Script, rules: Rules) -> Shelf | None:
     if script.begins:
         return shelf._replace(watermark=max(shelf.watermark, script.number))
     watermark = shelf.watermark
-    if rules.has_watermark and script.base != ABSENT and watermark < script.base:
+    if rules.has_watermark and watermark < script.base:
         return None
     deleted = invalidated(shelf, script.version, rules, keeps=True) if script.version else shelf
     if not rules.has_watermark:

@@ -10,7 +10,7 @@ import tty
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import click
@@ -21,10 +21,10 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from application.explanation import why
 from application.statistics import Statistics
-from domain.due import SendPolicy, WallTime, zone
+from domain.due import SendPolicy, zone
 from domain.message import Status
-from domain.occasion import LeapDayRule
 from domain.plan import Owed
 from entrypoints.cli.demo_world import World
 from entrypoints.cli.options import utc
@@ -151,27 +151,6 @@ def summary(world: World, statistics: Statistics) -> str:
         f"{utc(world.now)}: {len(late_s)} messages sent, {early} before their instant, "
         f"the latest {max(late_s, default=0):.0f} s after it.\n{_totals(statistics).plain}"
     )
-
-
-def why(on: date, wall_time: WallTime, send_time: time, leap_day_rule: LeapDayRule | None) -> str:
-    """Say why a message leaves then; *leap_day_rule* is given for somebody's 29 February."""
-    at = f"{send_time:%H:%M}"
-    match wall_time:
-        case WallTime.EXACT:
-            found = f"{at} there"
-        case WallTime.GAP:
-            found = f"clocks went forward over {at}"
-        case WallTime.REPEATED:
-            found = f"{at} comes twice, this is the first"
-        case WallTime.SKIPPED_DAY:
-            found = f"{at} of the next day, {on:%d %b} was left out"
-    if leap_day_rule is None:
-        return found
-    if (on.month, on.day) == (2, 29):
-        kept = "29 Feb of a leap year"
-    else:
-        kept = f"29 Feb kept on {on.day} {on:%b} (rule {leap_day_rule})"
-    return kept if wall_time is WallTime.EXACT else f"{kept}, {found}"
 
 
 def _why(one: Owed, policy: SendPolicy) -> str:

@@ -15,7 +15,7 @@ import uvloop
 
 from entrypoints.cli.options import InstantOption, one_sentence, settings
 from entrypoints.container import FORESEEN, OpenService, opened_service
-from entrypoints.http.app import create_app
+from entrypoints.http.app import create_app, with_edges
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Settings
 
@@ -103,7 +103,7 @@ async def _serve(
         await scheduler.plan_now()
         server = _Server(
             uvicorn.Config(
-                create_app(opened.service.http()),
+                with_edges(create_app(opened.service.http())),
                 access_log=False,
                 log_config=None,
                 lifespan="on",

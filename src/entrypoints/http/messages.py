@@ -1,0 +1,157 @@
+"""The routes of the ledger and the scheduler."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from application.errors import ApplicationError, UserNotFound
+from domain.message import MessageKey, Status
+from domain.user import UserId
+from entrypoints.http import documents
+from entrypoints.http.documents import operation
+from entrypoints.http.pages import bad_cursor, linked_page, read_cursor
+from entrypoints.http.parameters import key_of, user_id_of
+from entrypoints.http.requests import (
+    AnyRequest,
+    bad_parameter,
+    one_parameter,
+    refuse_unknown_parameters,
+    whole_number,
+)
+from entrypoints.http.resources import MessageResource, PageResource, SchedulerResource
+from entrypoints.http.use_cases import UseCases
+
+_ACTION_PROBLEMS = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+class MessageController(Controller):
+    """The ledger, and what an operator can do."""
+
+    path = "/messages"
+    tags = ("messages",)
+
+    @get(
+        operation_id="listMessages",
+        summary="List messages, newest occasion first",
+        operation_class=operation(
+            documents.AFTER,
+            documents.LIMIT,
+            documents.STATUS,
+            documents.USER_ID,
+            problems=(HTTPStatus.UNPROCESSABLE_ENTITY,),
+        ),
+    )
+    async def list(
+        self, request: AnyRequest, use_cases: NamedDependency[UseCases]
+    ) -> Response[PageResource[MessageResource]]:
+        """List the ledger in pages."""
+        refuse_unknown_parameters(request, ("after", "limit", "status", "userId"))
+        after = one_parameter(request, "after")
+        page = await use_cases.list_messages(
+            after=None if after is None else _message_cursor(after),
+            limit=whole_number(request, "limit", 100, 1, 1000),
+            statuses=_statuses(request),
+            user_id=_user_id(request),
+        )
+        items = [MessageResource.of(view) for view in page.items]
+        return linked_page(request, items, items[-1].key if page.more else None)
+
+    @get(
+        "/{key:str}",
+        operation_id="getMessage",
+        summary="Show a message",
+        operation_class=operation(problems=(HTTPStatus.NOT_FOUND,)),
+    )
+    async def show(self, key: FromPath[str], use_cases: NamedDependency[UseCases]) -> MessageResource:
+        """Show one message."""
+        return MessageResource.of(await use_cases.get_message(key_of(key)))
+
+    @post(
+        "/{key:str}/retry",
+        operation_id="retryMessage",
+        summary="Send a message after all",
+        status_code=HTTPStatus.OK,
+        operation_class=operation(problems=_ACTION_PROBLEMS),
+    )
+    async def retry(
+        self, request: AnyRequest, key: FromPath[str], use_cases: NamedDependency[UseCases]
+    ) -> MessageResource:
+        """Schedule a message again that is FAILED, EXPIRED, CANCELLED, SKIPPED or UNKNOWN."""
+        refuse_unknown_parameters(request, ())
+        return MessageResource.of(await use_cases.act_on_message.retry(key_of(key)))
+
+    @post(
+        "/{key:str}/cancel",
+        operation_id="cancelMessage",
+        summary="Do not send a message",
+        status_code=HTTPStatus.OK,
+        operation_class=operation(problems=_ACTION_PROBLEMS),
+    )
+    async def cancel(
+        self, request: AnyRequest, key: FromPath[str], use_cases: NamedDependency[UseCases]
+    ) -> MessageResource:
+        """Cancel a message that is SCHEDULED or RETRYING."""
+        refuse_unknown_parameters(request, ())
+        return MessageResource.of(await use_cases.act_on_message.cancel(key_of(key)))
+
+    @post(
+        "/{key:str}/mark-sent",
+        operation_id="markMessageSent",
+        summary="Say that a message was sent",
+        status_code=HTTPStatus.OK,
+        operation_class=operation(problems=_ACTION_PROBLEMS),
+    )
+    async def mark_sent(
+        self, request: AnyRequest, key: FromPath[str], use_cases: NamedDependency[UseCases]
+    ) -> MessageResource:
+        """Settle a message that is UNKNOWN, because somebody has found out that it arrived."""
+        refuse_unknown_parameters(request, ())
+        return MessageResource.of(await use_cases.act_on_message.mark_sent(key_of(key)))
+
+
+class SchedulerController(Controller):
+    """The scheduler in numbers."""
+
+    path = "/scheduler"
+    tags = ("scheduler",)
+
+    @get(
+        "/stats",
+        operation_id="schedulerStatistics",
+        summary="Counts per status, and how the scheduler is",
+        operation_class=operation(problems=(HTTPStatus.UNPROCESSABLE_ENTITY,)),
+    )
+    async def statistics(
+        self, request: AnyRequest, use_cases: NamedDependency[UseCases]
+    ) -> SchedulerResource:
+        """Count the messages of the ledger per status, and tell what the scheduler last did."""
+        refuse_unknown_parameters(request, ())
+        return SchedulerResource.of(await use_cases.scheduler_statistics(), use_cases.clock.now())
+
+
+def _message_cursor(text: str) -> MessageKey:
+    try:
+        return key_of(read_cursor(text))
+    except ApplicationError:
+        raise bad_cursor() from None
+
+
+def _statuses(request: AnyRequest) -> Sequence[Status]:
+    given: list[str] = request.query_params.getall("status", [])
+    try:
+        return [Status(text) for text in given]
+    except ValueError:
+        raise bad_parameter("status", f"Choose from {', '.join(Status)}.") from None
+
+
+def _user_id(request: AnyRequest) -> UserId | None:
+    text = one_parameter(request, "userId")
+    if text is None:
+        return None
+    try:
+        return user_id_of(text)
+    except UserNotFound:
+        raise bad_parameter("userId", "This is not an id.") from None

@@ -1,0 +1,37 @@
+"""Lists in pages by key: a cursor, and a Link header to the next page."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from litestar import Response
+
+from entrypoints.http.problems import RequestRefused
+from entrypoints.http.requests import AnyRequest, bad_parameter
+from entrypoints.http.resources import PageResource
+
+T = TypeVar("T")
+
+
+def linked_page(request: AnyRequest, items: Sequence[T], last: str | None) -> Response[Any]:
+    """Answer a page; *last* is the key of its last item if there is a page after it."""
+    headers = {"Cache-Control": "private, no-cache"}
+    cursor = None
+    if last is not None:
+        cursor = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+        kept = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+        headers["Link"] = f'<{request.url.path}?{urlencode([*kept, ("after", cursor)])}>; rel="next"'
+    return Response(PageResource(items, cursor), headers=headers)
+
+
+def read_cursor(text: str) -> str:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise bad_cursor() from None
+
+
+def bad_cursor() -> RequestRefused:
+    return bad_parameter("after", "This is not a cursor of ours: take it from 'next' or the Link header.")

@@ -1,0 +1,211 @@
+"""What the API answers with: JSON in camelCase, instants in UTC with a trailing Z."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from application.imports import ImportReport
+from application.people_file import RowProblem
+from application.statistics import Statistics
+from application.users import Upcoming, UpcomingMessage
+from application.views import MessageView, UserView
+from domain.due import zone
+
+T = TypeVar("T")
+
+
+class Resource(msgspec.Struct, rename="camel", frozen=True):
+    """Anything that is answered."""
+
+
+class UserResource(Resource, frozen=True, kw_only=True):
+    """A person. A birthday without its year is ``--02-28``."""
+
+    id: UUID
+    first_name: str
+    last_name: str
+    email: str
+    timezone: str
+    birthday_date: str | None
+    anniversary_date: str | None
+    leap_day_rule: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, view: UserView) -> "UserResource":
+        return cls(
+            id=view.id,
+            first_name=view.first_name,
+            last_name=view.last_name,
+            email=view.email,
+            timezone=view.timezone,
+            birthday_date=view.birthday,
+            anniversary_date=view.anniversary,
+            leap_day_rule=view.leap_day_rule,
+            version=view.version,
+            created_at=view.created_at,
+            updated_at=view.updated_at,
+        )
+
+
+class MessageResource(Resource, frozen=True, kw_only=True):
+    """A message of the ledger."""
+
+    key: str
+    user_id: UUID
+    kind: str
+    occasion_date: str
+    status: str
+    reason: str | None
+    due_at: datetime
+    expires_at: datetime
+    timezone: str
+    wall_time: str
+    years: int | None
+    attempt: int
+    retry_at: datetime | None
+    sent_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, view: MessageView) -> "MessageResource":
+        return cls(**{name: getattr(view, name) for name in cls.__struct_fields__})
+
+
+class UpcomingResource(Resource, frozen=True, kw_only=True):
+    """A message that a person is to get; *dueLocal* is the wall time there, *why* one plain sentence."""
+
+    key: str
+    kind: str
+    occasion_date: str
+    years: int | None
+    due_at: datetime
+    due_local: str
+    timezone: str
+    wall_time: str
+    leap_day_rule: str | None
+    why: str
+    status: str | None
+
+    @classmethod
+    def of(cls, one: UpcomingMessage) -> "UpcomingResource":
+        return cls(
+            key=str(one.key),
+            kind=one.key.kind,
+            occasion_date=one.key.occasion_on.isoformat(),
+            years=one.years,
+            due_at=one.due_at.astimezone(UTC),
+            due_local=one.due_at.astimezone(zone(one.timezone)).isoformat(),
+            timezone=one.timezone,
+            wall_time=one.wall_time,
+            leap_day_rule=one.leap_day_rule,
+            why=one.why,
+            status=one.status,
+        )
+
+
+class UpcomingOfUserResource(Resource, frozen=True):
+    """A person's next messages, and what became of the last ones, newest first."""
+
+    upcoming: Sequence[UpcomingResource]
+    past: Sequence[MessageResource]
+
+    @classmethod
+    def of(cls, found: Upcoming) -> "UpcomingOfUserResource":
+        return cls(
+            [UpcomingResource.of(one) for one in found.upcoming],
+            [MessageResource.of(one) for one in found.past],
+        )
+
+
+class PageResource(Resource, Generic[T], frozen=True):
+    """A page of a list; *next* is the cursor of the one after it, null at the end."""
+
+    items: Sequence[T]
+    next: str | None
+
+
+class RowProblemResource(Resource, frozen=True):
+    """Why a row of a file was left out; the header is line 1."""
+
+    line: int
+    field: str | None
+    reason: str
+
+    @classmethod
+    def of(cls, problem: RowProblem) -> "RowProblemResource":
+        return cls(problem.line, problem.field, problem.reason)
+
+
+class ImportProgress(Resource, frozen=True):
+    """How far an import is."""
+
+    rows: int
+    done: int
+
+
+class ImportResource(Resource, frozen=True, kw_only=True):
+    """What an import came to."""
+
+    rows: int
+    created: int
+    updated: int
+    unchanged: int
+    failed: int
+    dry_run: bool
+    ignored_columns: Sequence[str]
+    errors: Sequence[RowProblemResource]
+
+    @classmethod
+    def of(cls, report: ImportReport, *, dry_run: bool, ignored_columns: Sequence[str]) -> "ImportResource":
+        return cls(
+            rows=report.rows,
+            created=report.created,
+            updated=report.updated,
+            unchanged=report.unchanged,
+            failed=len({problem.line for problem in report.problems}),
+            dry_run=dry_run,
+            ignored_columns=ignored_columns,
+            errors=[RowProblemResource.of(problem) for problem in report.problems],
+        )
+
+
+class SchedulerResource(Resource, frozen=True, kw_only=True):
+    """Counts per status, and what the scheduler of this process last did, by the service's clock."""
+
+    now: datetime
+    counts: Mapping[str, int]
+    started_at: datetime | None
+    last_plan_at: datetime | None
+    planned_until: str | None
+    last_tick_at: datetime | None
+    next_due_at: datetime | None
+    failures_in_a_row: int
+
+    @classmethod
+    def of(cls, found: Statistics, now: datetime) -> "SchedulerResource":
+        state = found.state
+        return cls(
+            now=now,
+            counts={status.value: count for status, count in found.counts.items()},
+            started_at=state.started_at,
+            last_plan_at=state.last_plan_at,
+            planned_until=None if state.planned_until is None else state.planned_until.isoformat(),
+            last_tick_at=state.last_tick_at,
+            next_due_at=state.next_due_at,
+            failures_in_a_row=state.failures_in_a_row,
+        )
+
+
+class HealthResource(Resource, frozen=True):
+    """Whether it is well: ``ok``, or what is not."""
+
+    status: str
+    database: str | None = None
+    scheduler: str | None = None

@@ -1,0 +1,38 @@
+"""What the API calls; the container fills it."""
+
+import attrs
+
+from application.imports import ImportUsers
+from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.ports import Clock, MessageReader
+from application.statistics import SchedulerState, SchedulerStatistics
+from application.users import (
+    ChangeUser,
+    FindUserByEmail,
+    GetUser,
+    ListUsers,
+    RegisterUser,
+    RemoveUser,
+    UpcomingOfUser,
+)
+
+
+@attrs.frozen(kw_only=True)
+class UseCases:
+    """The use cases of the API, and what its health is known by."""
+
+    register_user: RegisterUser
+    change_user: ChangeUser
+    remove_user: RemoveUser
+    get_user: GetUser
+    find_user_by_email: FindUserByEmail
+    list_users: ListUsers
+    upcoming_of_user: UpcomingOfUser
+    import_users: ImportUsers
+    list_messages: ListMessages
+    get_message: GetMessage
+    act_on_message: ActOnMessage
+    scheduler_statistics: SchedulerStatistics
+    message_reader: MessageReader
+    scheduler_state: SchedulerState
+    clock: Clock
