@@ -267,7 +267,7 @@ class TestTerminal:
             screen.wait_for(rb"1 sent")
             screen.press("q")
             screen.ends_with(0)
-        assert b"1 messages sent, 0 before their instant" in screen.written
+        assert b"1 message sent, 0 before their instant" in screen.written
         assert b"Hayao Miyazaki" in screen.written
 
     def test_ctrl_c_quits_too(self) -> None:

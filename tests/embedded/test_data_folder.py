@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def holder(path: Path) -> Iterator["subprocess.Popen[str]"]:
     """Another process that has the folder and has said so."""
-    command = [sys.executable, "-c", HOLDER, path]
+    command = [sys.executable, "-c", HOLDER, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         yield process
         process.kill()

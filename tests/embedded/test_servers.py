@@ -324,7 +324,7 @@ async def test_a_server_that_outlived_its_starter_is_stopped_first(folder: DataF
     orphans = [
         launched(servers._postgres_program("postgres"), "-D", data, "-c", "listen_addresses=", "-k", folder.sockets),
         launched(servers._valkey_program(), "--dir", valkey_data, "--port", "0",
-                 "--pidfile", folder.path / "valkey.pid", "--set-proc-title", "no"),
+                 "--unixsocket", folder.sockets / "old.sock", "--pidfile", folder.path / "valkey.pid", "--set-proc-title", "no"),
     ]  # fmt: skip
     await until(lambda: (data / "postmaster.pid").exists() and (folder.path / "valkey.pid").exists())
     async with embedded_postgres(folder, settings=QUICK), embedded_valkey(folder):

@@ -36,20 +36,19 @@ class Rules:
     repairs_gaps_by_writing: bool = False
     fills_from_replica: bool = False
     redelivers_on_base: bool = True
-    # What the table of the specification does not name, but an implementation gets wrong easily.
-    counts_lease_from_answer: bool = False
-    checks_before_reply: bool = False
-    rewrites_lost_watermark: bool = False
+    checks_after_reply: bool = True
+    begins_epochs: bool = True
     versions_every_change: bool = True
-    takes_absent_watermark_for_good: bool = False
+    needs_watermark: bool = True
+    marks_invalidations: bool = False  # no rule, a memory: which invalidations each server has carried out
 
 
 @attrs.frozen(kw_only=True)
 class Bounds:
     """How much of everything there is; what is not named here happens any number of times.
 
-    An upset is a failover, a restart from an old snapshot, a FLUSHALL, the watermark's loss, or a bulk
-    statement.
+    An upset is a failover or a restart from an old snapshot, a FLUSHALL, the loss of the watermark alone, or a
+    bulk statement. *stragglers* are scripts whose sweeper has died and that Redis has yet to run.
     """
 
     commits: int = 2
@@ -65,6 +64,4 @@ class Bounds:
     purges: bool = True
     warms: bool = True
     splits_batches: bool = True
-    reads_copies: bool = True
-    ghosts: bool = True
     acknowledged_max: int = 9

@@ -38,17 +38,18 @@ def invalidated(shelf: Shelf, version: int, rules: Rules, *, keeps: bool) -> She
     if keeps and held is not None and held >= version - (not rules.versions_every_change):
         pass
     elif rules.filling is Filling.TOMBSTONE:
-        cell = max(cell, _TOMBSTONE + version) if cell >= _TOMBSTONE else _TOMBSTONE + version
+        cell = max(cell, _TOMBSTONE + version)
     elif cell >= EMPTY or rules.deletes_leases:
         cell = EMPTY
-    return Shelf(cell, shelf.watermark, max(shelf.invalidated, version))
+    done = max(shelf.invalidated, version) if rules.marks_invalidations else 0
+    return Shelf(cell, shelf.watermark, done)
 
 
 def swept(shelf: Shelf, script: Script, rules: Rules) -> Shelf | None:
     """Carry *script* out; None if the watermark is absent or below the script's base."""
-    if script.begins:
-        return shelf._replace(watermark=max(shelf.watermark, script.number))
     watermark = shelf.watermark
+    if script.begins:
+        return shelf._replace(watermark=max(watermark, script.number))
     if rules.has_watermark and watermark < script.base:
         return None
     deleted = invalidated(shelf, script.version, rules, keeps=True) if script.version else shelf

@@ -27,6 +27,9 @@ _POSTGRES_SETTINGS = {
     "unix_socket_permissions": "0700",
     "fsync": "on",
     "synchronous_commit": "on",
+    # After a crash of one process of its own, all of it is started again by us: while PostgreSQL 18 does that
+    # itself, it does not hear a request to shut down.
+    "restart_after_crash": "off",
     # Nobody's data gets into the log: an error goes to the client alone, and what is logged has no detail.
     "log_min_messages": "log",
     "log_min_error_statement": "panic",

@@ -148,7 +148,7 @@ def summary(world: World, statistics: Statistics) -> str:
     late_s = [(sent.sent_at - sent.due_at).total_seconds() for sent in world.sent]
     early = sum(one < 0 for one in late_s)
     return (
-        f"{utc(world.now)}: {len(late_s)} messages sent, {early} before their instant, "
+        f"{utc(world.now)}: {len(late_s)} message{'s' * (len(late_s) != 1)} sent, {early} before their instant, "
         f"the latest {max(late_s, default=0):.0f} s after it.\n{_totals(statistics).plain}"
     )
 

@@ -1,0 +1,108 @@
+"""The command line beside a running service, and without one."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.service.running import RunningService, free_port, run_command, running
+
+pytestmark = pytest.mark.servers
+
+GOOD = (
+    "email,first_name,last_name,timezone,birthday,work_anniversary,shoe_size\n"
+    "ada@example.com,Ada,Lovelace,Europe/London,1990-03-04,2019-03-03,38\n"
+    "bob@example.com,Bob,Hope,Asia/Tokyo,--03-05,,44\n"
+)
+BAD = GOOD + "no-address,Cy,Coleman,Europe/Berlin,1980-02-30,,\ndi@example.com,Di,,Mars/Olympus_Mons,,,\n"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    folder = tmp_path_factory.mktemp("service") / "var"
+    with running(folder, "--clock-start", "2027-03-03T06:00:00Z") as service:
+        yield service
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "people.csv"
+
+
+def test_importing_tells_rows_and_problems_and_changes_nothing_twice(
+    service: RunningService, file: Path
+) -> None:
+    file.write_text(BAD, encoding="utf-8")
+    dry = service.command("import", "--dry-run", str(file))
+    assert (dry.returncode, dry.stdout) == (
+        3,
+        "4 rows: would be 2 created, 0 updated, 0 unchanged, 2 left out\n",
+    )
+    assert [line.partition(":")[0] for line in dry.stderr.splitlines()] == ["line 4", "line 4", "line 5"]
+    assert "no-address" not in dry.stderr
+    first = service.command("import", str(file))
+    assert "2 created" in first.stdout
+    second = service.command("import", "--json", str(file))
+    report = json.loads(second.stdout)
+    assert (report["created"], report["updated"], report["unchanged"], report["failed"]) == (0, 0, 2, 2)
+    assert report["ignoredColumns"] == ["shoe_size"]
+
+    shown = service.command("upcoming", "--days", "5", "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert [(row["dueAt"], row["kind"], row["years"]) for row in json.loads(shown.stdout)] == [
+        ("2027-03-03T09:00:00Z", "ANNIVERSARY", 8),
+        ("2027-03-04T09:00:00Z", "BIRTHDAY", 37),
+        ("2027-03-05T00:00:00Z", "BIRTHDAY", None),
+    ]
+    table = service.command("upcoming", "--days", "5")
+    assert "3 messages in the next 5 days" in table.stdout
+
+    planned = service.command("plan", "--from", "2028-01-01", "--to", "2028-12-31", "--dry-run", "--json")
+    assert json.loads(planned.stdout) == [{"scheduled": 3, "skipped": 0, "dryRun": True}]
+    assert (
+        "3 messages planned" in service.command("plan", "--from", "2028-01-01", "--to", "2028-12-31").stdout
+    )
+    assert (
+        "0 messages planned" in service.command("plan", "--from", "2028-01-01", "--to", "2028-12-31").stdout
+    )
+
+
+def test_the_schema_is_up_to_date_beside_a_running_service(service: RunningService) -> None:
+    done = service.command("migrate")
+    assert done.returncode == 0, done.stderr
+    assert "up to date" in done.stdout
+
+
+def test_an_import_without_a_service_says_how_to_start_one(tmp_path: Path, file: Path) -> None:
+    file.write_text(GOOD, encoding="utf-8")
+    refused = run_command(["import", str(file)], tmp_path / "var", free_port())
+    assert refused.returncode == 1
+    assert "birthdays serve" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("content", (b"", b"name\nAda\n", b"\xff\xfe\x00", b"email,email\na@example.com,b\n"))
+def test_a_file_that_is_none_of_people_is_one_sentence(
+    service: RunningService, file: Path, content: bytes
+) -> None:
+    file.write_bytes(content)
+    for arguments in (["import"], ["simulate", "--from", "2027-01-01", "--to", "2027-01-02"]):
+        refused = service.command(*arguments, str(file))
+        assert refused.returncode == 1
+        assert "Error: " in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_without_a_service_the_commands_start_the_database_for_themselves(tmp_path: Path) -> None:
+    made = run_command(["migrate"], tmp_path / "var", free_port())
+    assert "from nothing to revision" in made.stdout, made.stderr
+    assert json.loads(run_command(["upcoming", "--json"], tmp_path / "var", free_port()).stdout) == []
+
+
+def test_every_command_has_help(tmp_path: Path) -> None:
+    whole = run_command(["--help"], tmp_path / "var", free_port())
+    assert whole.returncode == 0
+    for name in ("serve", "demo", "migrate", "import", "simulate", "upcoming", "plan"):
+        assert name in whole.stdout
+        assert run_command([name, "--help"], tmp_path / "var", free_port()).returncode == 0

@@ -1,0 +1,183 @@
+"""Starting, stopping, killing: nothing is lost, nothing is left behind, and every refusal is one sentence."""
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.service.running import RunningService, free_port, run_command, running
+
+pytestmark = pytest.mark.servers
+
+ADA = {
+    "firstName": "Ada",
+    "lastName": "Lovelace",
+    "email": "ada@example.com",
+    "timezone": "Europe/London",
+    "birthdayDate": "1990-12-10",
+}
+
+
+def register(service: RunningService) -> str:
+    with service.api as api:
+        answer = api.post("/users", json=ADA)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        return answer.headers["Location"]
+
+
+def gone(pids: list[int]) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if not any(Path(f"/proc/{pid}/stat").exists() and not is_zombie(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def is_one_sentence(text: str) -> bool:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return len(lines) == 1 and lines[0].startswith("Error: ") and "Traceback" not in text
+
+
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
+def test_told_to_stop_it_stops_its_servers_and_keeps_its_data(tmp_path: Path, number: signal.Signals) -> None:
+    with running(tmp_path / "var") as service:
+        location = register(service)
+        servers = service.servers()
+        assert len(servers) >= 2
+        assert service.stop(number) == 0
+        assert gone(servers)
+    assert "Traceback" not in service.log.read_text()
+    with running(tmp_path / "var") as service, service.api as api:
+        assert api.get(location).json()["email"] == ADA["email"]
+
+
+def test_killed_with_everything_it_starts_again_with_its_data(tmp_path: Path) -> None:
+    with running(tmp_path / "var") as service:
+        location = register(service)
+        service.kill_everything()
+    with running(tmp_path / "var") as service, service.api as api:
+        assert api.get(location).json()["email"] == ADA["email"]
+
+
+def test_killed_alone_its_servers_end_with_it(tmp_path: Path) -> None:
+    with running(tmp_path / "var") as service:
+        location = register(service)
+        servers = service.servers()
+        os.kill(service.process.pid, signal.SIGKILL)
+        service.process.wait(10)
+        assert gone(servers)
+    with running(tmp_path / "var") as service, service.api as api:
+        assert api.get(location).status_code == httpx.codes.OK
+
+
+def test_when_its_database_is_killed_it_answers_503_and_then_goes_on(tmp_path: Path) -> None:
+    with running(tmp_path / "var") as service, service.api as api:
+        location = register(service)
+        postmaster = int((tmp_path / "var/postgres/postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGKILL)
+        deadline, seen = time.monotonic() + 20, set()
+        while time.monotonic() < deadline:
+            answer = api.get(location)
+            seen.add(answer.status_code)
+            if answer.status_code == httpx.codes.OK and httpx.codes.SERVICE_UNAVAILABLE in seen:
+                break
+            time.sleep(0.01)
+        assert seen <= {httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE}
+        assert api.get(location).status_code == httpx.codes.OK
+        assert api.get("/health/ready").status_code == httpx.codes.OK
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        refused = run_command(["serve"], tmp_path / "var", other.getsockname()[1])
+    assert refused.returncode == 1
+    assert is_one_sentence(refused.stderr)
+    assert "BIRTHDAYS_PORT" in refused.stderr
+    assert not (tmp_path / "var").exists(), "nothing was started"
+
+
+def test_a_folder_in_use_is_one_sentence(tmp_path: Path) -> None:
+    with running(tmp_path / "var") as service:
+        refused = run_command(["serve"], tmp_path / "var", free_port())
+        assert refused.returncode == 1
+        assert is_one_sentence(refused.stderr)
+        assert str(service.process.pid) in refused.stderr
+        with service.api as api:
+            assert api.get("/health/ready").status_code == httpx.codes.OK
+
+
+@pytest.mark.parametrize(
+    "url",
+    (
+        "postgresql://nobody:secret@127.0.0.1:{port}/nowhere",
+        "postgresql://nobody@/nowhere?host=/no/such/folder",
+        "mysql://localhost/x",
+        "not a url",
+    ),
+)
+@pytest.mark.parametrize("command", ("serve", "migrate"))
+def test_an_unreachable_database_is_one_sentence(tmp_path: Path, url: str, command: str) -> None:
+    refused = run_command([command], tmp_path / "var", free_port(), DATABASE_URL=url.format(port=free_port()))
+    assert refused.returncode == 1
+    assert is_one_sentence(refused.stderr)
+    assert "DATABASE_URL" in refused.stderr
+    assert "secret" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    (
+        ("BIRTHDAYS_PORT", "eighty"),
+        ("BIRTHDAYS_PORT", "70000"),
+        ("BIRTHDAYS_CHANNEL", "pigeon"),
+        ("BIRTHDAYS_SEND_TIME", "9 o'clock"),
+        ("BIRTHDAYS_LEAP_DAY_RULE", "feb30"),
+        ("BIRTHDAYS_WINDOW_HOURS", "0"),
+        ("BIRTHDAYS_LEASE_S", "-1"),
+        ("BIRTHDAYS_SENDER", "me"),
+        ("BIRTHDAYS_LOG_FORMAT", "xml"),
+    ),
+)
+def test_a_wrong_setting_is_one_sentence_that_names_it(tmp_path: Path, name: str, value: str) -> None:
+    refused = run_command(["serve"], tmp_path / "var", free_port(), **{name: value})
+    assert refused.returncode == 1
+    assert is_one_sentence(refused.stderr)
+    assert name in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    (
+        ["serve", "--clock-start", "yesterday"],
+        ["serve", "--clock-start", "2027-01-03T13:59:50"],
+        ["serve", "--clock-speed", "10"],
+        ["serve", "--clock-start", "2027-01-03T13:59:50Z", "--clock-speed", "-1"],
+        ["serve", "--port", "99999"],
+        ["upcoming", "--days", "0"],
+        ["plan", "--from", "2027-01-02", "--to", "2027-01-01"],
+        ["plan", "--from", "2027-02-30", "--to", "2027-03-01"],
+        ["plan", "--from", "2027-01-01", "--to", "2030-01-01"],
+        ["simulate", "no-such-file.csv", "--from", "2027-01-01", "--to", "2027-01-02"],
+        ["dance"],
+    ),
+)
+def test_a_wrong_option_is_told_and_nothing_is_started(tmp_path: Path, arguments: list[str]) -> None:
+    refused = run_command(arguments, tmp_path / "var", free_port())
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
+    assert "Error: " in refused.stderr
+    assert not (tmp_path / "var").exists()
