@@ -7,15 +7,9 @@ from datetime import datetime, timedelta
 import attrs
 import structlog
 
+from application.deliveries import Delivery, FailedForNow, Outcome
 from application.errors import StoreUnavailable
-from application.ports import (
-    Delivery,
-    DeliveryChannel,
-    FailedForNow,
-    Outcome,
-    SettleReport,
-    UnitOfWorkFactory,
-)
+from application.ports import DeliveryChannel, SettleReport, UnitOfWorkFactory
 from domain.message import RetryPolicy, Status
 
 log = structlog.get_logger()

@@ -33,8 +33,6 @@ COLUMNS: Mapping[str, str] = {
 }
 """Header names that are understood, in lower case with blanks as underscores."""
 
-ROW_LENGTH_MAX = 65_536
-
 
 class NotAPeopleFile(DomainError):
     """The file cannot be read as people at all; the text says why."""

@@ -34,7 +34,7 @@ from domain.user import (
 
 def new_user_id(now: datetime) -> UserId:
     """Return a version 7 UUID (RFC 9562): ids grow with the time, so lists and indexes keep that order."""
-    milliseconds = int(now.timestamp() * 1000)
+    milliseconds = max(int(now.timestamp() * 1000), 0)
     number = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
     return UserId(UUID(int=number))
 

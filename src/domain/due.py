@@ -64,6 +64,7 @@ def _no_such_zone(name: str) -> str:
     return f"This is not an IANA time zone, written exactly. {intro} {suggestion}{'?' if close else '.'}"
 
 
+@lru_cache(maxsize=16_384)
 def due(on: date, send_time: time, where: ZoneInfo) -> Due:
     """Return the instant at which clocks in *where* show *send_time* on the date *on*.
 

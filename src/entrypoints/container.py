@@ -29,7 +29,7 @@ from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from application.announcer import Announcer
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
-from application.errors import ApplicationError
+from application.errors import ApplicationError, StoreUnavailable
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
 from application.planning import PlanMessages
@@ -154,7 +154,23 @@ class MovedClockRefused(Exception):
         )
 
 
-FORESEEN = (ApplicationError, EmbeddedServerFailed, InvalidDatabaseUrl, MovedClockRefused)
+class DatabaseUnreachable(Exception):
+    """The database could not be reached at start."""
+
+    def __init__(self, database: str) -> None:
+        super().__init__(
+            f"The database {database} cannot be reached: check that it runs, and that address, name and "
+            "password are right."
+        )
+
+
+FORESEEN = (
+    DatabaseUnreachable,
+    ApplicationError,
+    EmbeddedServerFailed,
+    InvalidDatabaseUrl,
+    MovedClockRefused,
+)
 """What may go wrong when a service is opened; the text of each is one sentence for a person."""
 
 
@@ -203,7 +219,10 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
         adapters = PostgresAdapters(settings=settings, database_url=url)
         engine = adapters.engine()
         stack.push_async_callback(engine.dispose)
-        before, after = await migrate(engine)
+        try:
+            before, after = await migrate(engine)
+        except StoreUnavailable as error:
+            raise DatabaseUnreachable(database) from error
         if (course := await read_clock(engine)) is not None:
             adapters.clock.override(providers.Object(open_clock(*course)))
         yield OpenService(

@@ -9,11 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import attrs
 
+from application.deliveries import Delivery, Outcome
 from application.ports import (
-    Delivery,
     EventHandler,
     MessageReader,
-    Outcome,
     PlanReport,
     ReapReport,
     SettleReport,

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from application.ports import Delivery, DeliveryChannel, Recipient, Sent
+from application.deliveries import Delivery, Recipient, Sent
+from application.ports import DeliveryChannel
 from tests.contract.people import message, person
 
 

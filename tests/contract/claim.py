@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import attrs
 
-from application.ports import Delivery, Recipient, Shard
+from application.deliveries import Delivery, Recipient
+from application.ports import Shard
 from domain.events import MessagesChanged
 from domain.message import Reason, Status
 from domain.occasion import Kind

@@ -5,14 +5,8 @@ from typing import Any
 
 import attrs
 
-from application.ports import (
-    FailedForGood,
-    FailedForNow,
-    Outcome,
-    ReapReport,
-    Sent,
-    Shard,
-)
+from application.deliveries import FailedForGood, FailedForNow, Outcome, Sent
+from application.ports import ReapReport, Shard
 from domain.events import MessagesChanged
 from domain.message import Message, Reason, Status
 from domain.user import User

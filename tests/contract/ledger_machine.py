@@ -10,11 +10,8 @@ from typing import ClassVar, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from application.ports import (
-    Delivery,
-    PlanReport,
-    UnitOfWork,
-)
+from application.deliveries import Delivery
+from application.ports import PlanReport, UnitOfWork
 from domain.due import zone_table
 from domain.errors import IllegalTransition
 from domain.message import GREETED, TRANSITIONS, Action, Status

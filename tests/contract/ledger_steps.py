@@ -6,16 +6,8 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from application.ports import (
-    Delivery,
-    FailedForGood,
-    FailedForNow,
-    Outcome,
-    PlanReport,
-    Recipient,
-    Sent,
-    UnitOfWork,
-)
+from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Recipient, Sent
+from application.ports import PlanReport, UnitOfWork
 from application.users import replan
 from domain.due import ZoneRow
 from domain.events import MessagesChanged

@@ -2,7 +2,8 @@
 
 from datetime import date, timedelta
 
-from application.ports import FailedForNow, Shard
+from application.deliveries import FailedForNow
+from application.ports import Shard
 from domain.message import Status
 from tests.contract.adapters import START, Adapters
 from tests.contract.people import message, overdue, person

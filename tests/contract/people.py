@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
 
-from application.ports import Delivery
+from application.deliveries import Delivery
 from domain.due import WallTime, zone
 from domain.message import Message, MessageKey, Reason, Status
 from domain.occasion import AnnualDate, Kind, LeapDayRule

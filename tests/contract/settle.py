@@ -6,13 +6,8 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from application.ports import (
-    FailedForGood,
-    FailedForNow,
-    Outcome,
-    Sent,
-    SettleReport,
-)
+from application.deliveries import FailedForGood, FailedForNow, Outcome, Sent
+from application.ports import SettleReport
 from domain.events import MessagesChanged
 from domain.message import Reason, RetryPolicy, Status
 from tests.contract.adapters import RETRIES, START, Adapters

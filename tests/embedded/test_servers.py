@@ -220,6 +220,27 @@ async def test_servers_are_stopped_when_the_work_ends_badly(folder: DataFolder, 
     assert (folder.path / "valkey").is_dir()
 
 
+async def killed_in_a_query(url: str) -> None:
+    async with connected(url) as connection:
+        backend = await connection.fetchval("SELECT pg_backend_pid()")
+        query = asyncio.create_task(connection.execute("SELECT 'eve@secret.example', pg_sleep(60)"))
+        await asyncio.sleep(0.1)
+        os.kill(backend, signal.SIGKILL)
+        with pytest.raises((asyncpg.PostgresError, OSError)):
+            await query
+
+
+async def test_a_stop_is_quick_right_after_a_crash_and_for_servers_that_were_frozen(
+    folder: DataFolder,
+) -> None:
+    async with asyncio.timeout(5):
+        async with embedded_postgres(folder, settings=QUICK) as url:
+            await killed_in_a_query(url)
+        async with embedded_postgres(folder, settings=QUICK), embedded_valkey(folder):
+            os.kill(pid_in(folder.path / "postgres/postmaster.pid"), signal.SIGSTOP)
+            os.kill(pid_in(folder.path / "valkey.pid"), signal.SIGSTOP)
+
+
 async def test_nobodys_data_gets_into_the_log(folder: DataFolder) -> None:
     async with embedded_postgres(folder, settings=QUICK) as url:
         async with connected(url) as connection:
@@ -235,13 +256,7 @@ async def test_nobodys_data_gets_into_the_log(folder: DataFolder) -> None:
             ):
                 with pytest.raises(asyncpg.PostgresError):
                     await connection.execute(statement, *values)
-        async with connected(url) as connection:
-            backend = await connection.fetchval("SELECT pg_backend_pid()")
-            query = asyncio.create_task(connection.execute("SELECT 'eve@secret.example', pg_sleep(60)"))
-            await asyncio.sleep(0.1)
-            os.kill(backend, signal.SIGKILL)
-            with pytest.raises((asyncpg.PostgresError, OSError)):
-                await query
+        await killed_in_a_query(url)
     logged = (folder.path / "postgres.log").read_text()
     assert "was terminated by signal 9" in logged
     assert "secret" not in logged
@@ -271,7 +286,7 @@ async def test_a_server_that_cannot_start_says_why(folder: DataFolder) -> None:
             pass
     assert "invalid value for parameter" in str(failed.value)
     assert str(folder.path / "postgres.log") in str(failed.value)
-    with pytest.raises(EmbeddedServerFailed, match=r"(?s)Valkey stopped while.*maxmemory"):
+    with pytest.raises(EmbeddedServerFailed, match=r"(?s)Valkey could not start .*maxmemory"):
         async with embedded_valkey(folder, settings={"maxmemory": "many"}):
             pass
 
@@ -281,7 +296,9 @@ async def test_an_initdb_that_fails_says_why_and_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(servers, "_NAME", "pg_forbidden")
     with DataFolder(tmp_path / "data") as folder:
-        with pytest.raises(EmbeddedServerFailed, match=r'(?s)initdb stopped.*cannot begin with "pg_"'):
+        with pytest.raises(
+            EmbeddedServerFailed, match=r'(?s)initdb could not start .*cannot begin with "pg_"'
+        ):
             async with embedded_postgres(folder):
                 pass
         assert sorted(each.name for each in folder.path.iterdir()) == ["lock"]
@@ -324,7 +341,8 @@ async def test_a_server_that_outlived_its_starter_is_stopped_first(folder: DataF
     orphans = [
         launched(servers._postgres_program("postgres"), "-D", data, "-c", "listen_addresses=", "-k", folder.sockets),
         launched(servers._valkey_program(), "--dir", valkey_data, "--port", "0",
-                 "--unixsocket", folder.sockets / "old.sock", "--pidfile", folder.path / "valkey.pid", "--set-proc-title", "no"),
+                 "--unixsocket", folder.sockets / "old.sock", "--pidfile", folder.path / "valkey.pid",
+                 "--set-proc-title", "no"),
     ]  # fmt: skip
     await until(lambda: (data / "postmaster.pid").exists() and (folder.path / "valkey.pid").exists())
     async with embedded_postgres(folder, settings=QUICK), embedded_valkey(folder):

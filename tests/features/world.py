@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 import attrs
 
 from adapters.memory.channel import MemoryChannel
+from application.deliveries import Delivery, Outcome, Sent
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.errors import UserNotFound
 from application.messages import ActOnMessage
 from application.planning import PlanMessages
-from application.ports import Delivery, MessageReader, Outcome, Sent, UnitOfWorkFactory, UserReader
+from application.ports import MessageReader, UnitOfWorkFactory, UserReader
 from application.users import (
     ChangeUser,
     FindUserByEmail,

@@ -74,7 +74,7 @@ def _renumbered(state: State) -> State:
     if isinstance(watcher, Poll):
         watcher = Poll(watcher.epoch, rank(watcher.acknowledged), watcher.seen)
     elif isinstance(watcher, Reply):
-        watcher = Reply(watcher.version, rank(watcher.watermark))
+        watcher = Reply(watcher.version, rank(watcher.watermark), watcher.epoch)
 
     def script(one: Script) -> Script:
         return Script(one.begins, rank(one.number), rank(one.base), one.version, one.epoch)

@@ -49,6 +49,9 @@ class Protocol:
 
     def canonical(self, state: State) -> State:
         """Return the state that stands for *state*."""
+        watcher = state.watcher
+        if isinstance(watcher, Reply) and self.rules.checks_epoch and watcher.epoch < state.postgres.epoch:
+            state = state._replace(watcher=None)  # every later poll names another epoch
         return state if self.rules.reuses_numbers else canonical(state)
 
     def steps(self, state: State) -> Steps:
@@ -68,7 +71,9 @@ class Protocol:
     def _writes(self, state: State, out: Steps) -> None:
         postgres = state.postgres
         if postgres.version < self.bounds.commits:
-            out.append((("commits", postgres.version + 1), state._replace(postgres=self._committed(postgres))))
+            out.append(
+                (("commits", postgres.version + 1), state._replace(postgres=self._committed(postgres)))
+            )
         if postgres.overdue < postgres.version:
             aged = postgres._replace(overdue=postgres.overdue + 1)
             out.append((("ages", aged.overdue), state._replace(postgres=aged)))
@@ -135,7 +140,7 @@ class Protocol:
         poll = Poll(postgres.epoch, postgres.acknowledged, postgres.overdue)
         if PENDING not in postgres.rows[: postgres.overdue] and self._horizon(state, poll):
             out.append((("polls", poll.acknowledged), state._replace(watcher=poll)))
-        reply = self._read(state.primary[postgres.epoch])
+        reply = self._read(state.primary, postgres.epoch)
         if reply is None:
             return
         if self.rules.checks_after_reply:
@@ -143,11 +148,12 @@ class Protocol:
         elif PENDING not in postgres.rows[: postgres.overdue] and self._trusts(reply, postgres.acknowledged):
             out.append((("accepts", *reply), state._replace(watcher=Accepted(reply.version))))
 
-    def _read(self, shelf: Shelf) -> Reply | None:
+    def _read(self, server: Server, epoch: int) -> Reply | None:
+        shelf = server[epoch]
         version = version_in(shelf)
         if version is None or (shelf.watermark == ABSENT and self.rules.needs_watermark):
             return None
-        return Reply(version, shelf.watermark)
+        return Reply(version, shelf.watermark, epoch)
 
     def _trusts(self, reply: Reply, acknowledged: int) -> bool:
         if reply.watermark == ABSENT:
@@ -163,14 +169,14 @@ class Protocol:
         postgres, watcher = state.postgres, state.watcher
         horizon, served = 0, None
         if isinstance(watcher, Accepted):
-            horizon, served = postgres.version, Reply(watcher.version, 0)
+            horizon, served = postgres.version, Reply(watcher.version, 0, 0)
         elif isinstance(watcher, Poll):
-            reply = self._read(state.primary[watcher.epoch])
+            reply = self._read(state.primary, watcher.epoch)
             if reply is not None and self._trusts(reply, watcher.acknowledged):
                 horizon, served = self._horizon(state, watcher), reply
         elif PENDING not in postgres.rows[: postgres.overdue]:
             poll = Poll(postgres.epoch, postgres.acknowledged, postgres.overdue)
-            reply = self._read(state.primary[postgres.epoch]) if watcher is None else watcher
+            reply = self._read(state.primary, postgres.epoch) if watcher is None else watcher
             if reply is not None and self._trusts(reply, poll.acknowledged):
                 horizon, served = self._horizon(state, poll), reply
         if served is not None and served.version < horizon:
@@ -184,7 +190,9 @@ class Protocol:
             for shelf in server:
                 version = version_in(shelf)
                 if version is not None and version < shelf.invalidated:
-                    return f"G3: version {version} settled after the invalidation of version {shelf.invalidated}"
+                    return (
+                        f"G3: version {version} settled after the invalidation of version {shelf.invalidated}"
+                    )
             lost = _lost(state.postgres, server[state.postgres.epoch])
             if lost:
                 return f"G4: the invalidation of version {lost} is lost"
@@ -209,7 +217,9 @@ class Protocol:
             for index, copy in enumerate(state.copies):
                 if copy != primary:
                     copies = with_copy(state, index, primary)
-                    out.append((("fails_over", index), state._replace(primary=copy, copies=copies, upsets=left)))
+                    out.append(
+                        (("fails_over", index), state._replace(primary=copy, copies=copies, upsets=left))
+                    )
         if bounds.flushes:
             flushed = tuple([Shelf(EMPTY, ABSENT, shelf.invalidated) for shelf in primary])
             if flushed != primary:

@@ -37,6 +37,7 @@ class Rules:
     fills_from_replica: bool = False
     redelivers_on_base: bool = True
     checks_after_reply: bool = True
+    checks_epoch: bool = True
     begins_epochs: bool = True
     versions_every_change: bool = True
     needs_watermark: bool = True

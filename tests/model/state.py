@@ -79,6 +79,7 @@ class Reply(NamedTuple):
 
     version: int
     watermark: int
+    epoch: int
 
 
 class Accepted(NamedTuple):

@@ -57,7 +57,9 @@ def _claim(state: State, rules: Rules, bounds: Bounds, out: Steps) -> None:
             known = _delivered(known, rows, number)
         if rules.acknowledging is Acknowledging.BEFORE:
             known = known._replace(acknowledged=number)
-        out.append((("claims", number, *rows), state._replace(postgres=known, sweep=Sweep(False, script, rows))))
+        out.append(
+            (("claims", number, *rows), state._replace(postgres=known, sweep=Sweep(False, script, rows)))
+        )
 
 
 def _deliver(state: State, sweep: Sweep, rules: Rules, bounds: Bounds, out: Steps) -> None:
@@ -69,7 +71,9 @@ def _deliver(state: State, sweep: Sweep, rules: Rules, bounds: Bounds, out: Step
         after = state._replace(primary=primary, sweep=sweep._replace(is_answered=True))
         out.append((("delivers", script.number), after))
     elif found == ABSENT and not rules.begins_epochs:
-        primary = with_shelf(state.primary, script.epoch, state.primary[script.epoch]._replace(watermark=script.base))
+        primary = with_shelf(
+            state.primary, script.epoch, state.primary[script.epoch]._replace(watermark=script.base)
+        )
         out.append((("rewrites",), state._replace(primary=primary)))
     elif found < postgres.purged or found == ABSENT:
         if script.epoch < bounds.epochs:

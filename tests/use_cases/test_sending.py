@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.memory.channel import MemoryChannel
+from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
 from application.dispatch import DispatchReport, KeepReport, SendDueMessages
 from application.errors import StoreUnavailable
-from application.ports import Delivery, FailedForGood, FailedForNow, Outcome, Sent
 from domain.message import Reason, Status
 from domain.user import UserId
 from tests.contract.adapters import RETRIES

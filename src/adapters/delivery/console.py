@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from adapters.delivery.texts import text_of
-from application.ports import Delivery, DeliveryChannel, Outcome, Sent
+from application.deliveries import Delivery, Outcome, Sent
+from application.ports import DeliveryChannel
 
 
 class ConsoleChannel(DeliveryChannel):

@@ -13,7 +13,8 @@ from pathlib import Path
 import structlog
 
 from adapters.delivery.texts import text_of
-from application.ports import Delivery, DeliveryChannel, FailedForGood, FailedForNow, Outcome, Sent
+from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
+from application.ports import DeliveryChannel
 
 log = structlog.get_logger()
 

@@ -2,7 +2,7 @@
 
 import attrs
 
-from application.ports import Delivery
+from application.deliveries import Delivery
 from domain.occasion import Kind
 
 _ELEVENTH, _THIRTEENTH = 11, 13

@@ -149,6 +149,7 @@ async def _make_cluster(folder: DataFolder, data: Path, *, is_synced: bool) -> N
     except BaseException:
         with suppress(ProcessLookupError):
             process.kill()
+        await process.wait()
         raise
     if process.returncode != 0:
         shutil.rmtree(draft, ignore_errors=True)
@@ -156,7 +157,7 @@ async def _make_cluster(folder: DataFolder, data: Path, *, is_synced: bool) -> N
             "PostgreSQL's initdb",
             "DATABASE_URL",
             status=process.returncode or 0,
-            log_file=folder.path / "postgres.log",
+            folder=folder.path,
             last_lines=output.decode(errors="replace").splitlines(),
         )
     draft.replace(data)

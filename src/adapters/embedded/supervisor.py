@@ -10,7 +10,7 @@ from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from signal import Signals
+from signal import SIGCONT, Signals
 from typing import IO, Any
 
 import attrs
@@ -86,8 +86,8 @@ class Server:
                             self.name,
                             self.variable,
                             status=exited.result(),
-                            log_file=self.log_file,
-                            last_lines=_lines_after(logged, self.log_file),
+                            folder=self.log_file.parent,
+                            last_lines=[*_lines_after(logged, self.log_file), f"(from {self.log_file})"],
                         )
         except TimeoutError:
             raise EmbeddedServerFailed(
@@ -126,6 +126,7 @@ class Server:
         for signal, patience_s in self.farewell:
             with suppress(ProcessLookupError):
                 process.send_signal(signal)
+                process.send_signal(SIGCONT)  # it may have been stopped, and would not hear
             with suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), patience_s)
                 return
@@ -145,6 +146,7 @@ class Server:
                 break
             with suppress(ProcessLookupError):
                 os.kill(pid, signal)
+                os.kill(pid, SIGCONT)
             deadline = clock() + patience_s
             while self._is_ours(pid) and clock() < deadline:  # noqa: ASYNC110 - it is not our child: no event tells
                 await asyncio.sleep(_ORPHAN_PAUSE_S)
@@ -206,7 +208,7 @@ def account_for(folder: Path) -> tuple[int, int]:
 
 
 def failure(
-    name: str, variable: str, *, status: int, log_file: Path, last_lines: Sequence[str]
+    name: str, variable: str, *, status: int, folder: Path, last_lines: Sequence[str]
 ) -> EmbeddedServerFailed:
     """Say why a program ended that should have gone on, as far as it can be known."""
     if status == launcher.REFUSED:
@@ -214,9 +216,9 @@ def failure(
             f"{name} must not run as root, and root cannot become another account here: "
             f"run this as an ordinary user, or set {variable} to a server of your own."
         )
-    free = shutil.disk_usage(log_file.parent).free
-    space = f" The disk has {free // 2**20} MB left." if free < _DISK_LOW_BYTES else ""
-    text = f"{name} stopped while it was starting (exit status {status}); its log is {log_file}.{space}"
+    free = shutil.disk_usage(folder).free
+    space = f"; the disk has {free // 2**20} MB left" if free < _DISK_LOW_BYTES else ""
+    text = f"{name} could not start (exit status {status}) on the data folder {folder}{space}."
     return EmbeddedServerFailed("\n  ".join([text, *last_lines[-_LOG_LINES_SHOWN:]]))
 
 

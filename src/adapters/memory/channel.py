@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import attrs
 
-from application.ports import Delivery, DeliveryChannel, FailedForGood, FailedForNow, Outcome, Sent
+from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
+from application.ports import DeliveryChannel
 from domain.message import MessageKey
 
 Answer = Callable[[Delivery], Outcome]

@@ -7,22 +7,9 @@ from datetime import date, datetime, timedelta
 import attrs
 
 from adapters.memory.store import MemoryStore, State, Transaction
+from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Recipient, Sent
 from application.errors import StoreUnavailable
-from application.ports import (
-    ALL_SHARDS,
-    Delivery,
-    FailedForGood,
-    FailedForNow,
-    MessageReader,
-    Messages,
-    Outcome,
-    PlanReport,
-    ReapReport,
-    Recipient,
-    Sent,
-    SettleReport,
-    Shard,
-)
+from application.ports import ALL_SHARDS, MessageReader, Messages, PlanReport, ReapReport, SettleReport, Shard
 from application.views import MessageView, Page
 from domain.due import SendPolicy, ZoneRow
 from domain.message import (

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_
 
 from adapters.postgres.tables import messages
-from application.ports import Delivery, Recipient
+from application.deliveries import Delivery, Recipient
 from domain.due import WallTime
 from domain.message import Message, MessageKey, Reason, Status
 from domain.occasion import Kind

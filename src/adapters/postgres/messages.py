@@ -11,19 +11,8 @@ from adapters.postgres import statements
 from adapters.postgres.message_rows import has_key, to_delivery, to_message, to_row
 from adapters.postgres.tables import messages
 from adapters.postgres.transaction import Transaction
-from application.ports import (
-    ALL_SHARDS,
-    Delivery,
-    FailedForGood,
-    FailedForNow,
-    Messages,
-    Outcome,
-    PlanReport,
-    ReapReport,
-    Sent,
-    SettleReport,
-    Shard,
-)
+from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
+from application.ports import ALL_SHARDS, Messages, PlanReport, ReapReport, SettleReport, Shard
 from domain.due import SendPolicy, ZoneRow
 from domain.events import MessagesChanged
 from domain.message import Message, MessageKey, Reason, RetryPolicy, Status

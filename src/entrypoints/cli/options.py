@@ -18,6 +18,7 @@ SOME_LEFT_OUT = 3
 """Exit code: done, but some rows were left out."""
 
 _YEAR_MIN, _YEAR_MAX = 1900, 2200
+_INSTANT_YEAR_MIN = 1970
 
 
 class DateOption(click.ParamType[date]):
@@ -51,8 +52,8 @@ class InstantOption(click.ParamType[datetime]):
             instant = None
         if instant is None or instant.tzinfo is None:
             self.fail("write the instant with its offset, as 2027-01-03T13:59:50Z.", param, ctx)
-        if not _YEAR_MIN <= instant.year <= _YEAR_MAX:
-            self.fail(f"the year must be from {_YEAR_MIN} to {_YEAR_MAX}.", param, ctx)
+        if not _INSTANT_YEAR_MIN <= instant.year <= _YEAR_MAX:
+            self.fail(f"the year must be from {_INSTANT_YEAR_MIN} to {_YEAR_MAX}.", param, ctx)
         return instant.astimezone(UTC)
 
 

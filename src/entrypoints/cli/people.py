@@ -134,9 +134,10 @@ def _upload(base: str, data: bytes, parameters: dict[str, str]) -> dict[str, Any
     """Send the file and follow the service's progress; return its report."""
     headers = {"Content-Type": "text/csv; charset=utf-8", "Accept": "application/x-ndjson"}
     columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"))
+    console = Console(stderr=True)
     report: dict[str, Any] = {}
     with (
-        Progress(*columns, console=Console(stderr=True), transient=True) as progress,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
         httpx.stream(
             "POST", f"{base}/users/import", content=data, headers=headers, params=parameters, timeout=60
         ) as answer,
