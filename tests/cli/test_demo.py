@@ -121,7 +121,7 @@ def line(one: Owed, policy: SendPolicy) -> str:
     ("arguments", "text"),
     (
         (["--start", "tomorrow"], "write the instant with its offset"),
-        (["--start", "1969-12-31T23:59:59Z"], "not before 1970"),
+        (["--start", "1969-12-31T23:59:59Z"], "from 1970 to 2200"),
         (["--until", "2027-12-31T00:00:00Z"], "it must come after --start"),
         (["--speed", "0"], "is not in the range"),
         (["--leap-day-rule", "feb30"], "is not one of"),

@@ -50,7 +50,7 @@ class ChannelContract:
 
     async def test_any_name_and_age_can_be_written(self, channel: DeliveryChannel) -> None:
         deliveries = [
-            delivery(recipient=Recipient("Zoë 🎂", "李 {0} %s <b>&", "zoe@exämple.com"), years=None),
+            delivery(recipient=Recipient("Zoë 🎂", "李 {0} %s <b>&", "zoë@exämple.com"), years=None),
             delivery(recipient=Recipient("x" * 200, "y" * 200, "x@example.com"), years=1),
             delivery(recipient=Recipient("=?utf-8?q?x?=", "$name ${name}", "x.y+z@example.com"), years=123),
         ]

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTPUTF8
+from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
 from pathlib import Path
 
@@ -96,7 +96,9 @@ class MaildirChannel(DeliveryChannel):
 
     def _mail(self, delivery: Delivery) -> EmailMessage:
         text = text_of(delivery)
-        mail = EmailMessage(policy=SMTPUTF8.clone(linesep="\n"))
+        # Names and subjects are encoded so that every mail program reads them; an address cannot be (RFC 6531).
+        policy = SMTP if delivery.recipient.email.isascii() else SMTPUTF8
+        mail = EmailMessage(policy=policy.clone(linesep="\n"))
         mail["From"] = self._sender
         mail["To"] = Address(
             display_name=f"{delivery.recipient.first_name} {delivery.recipient.last_name}",

@@ -91,7 +91,7 @@ async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         raise
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
@@ -113,7 +113,7 @@ async def migrate(engine: AsyncEngine) -> tuple[str | None, str | None]:
 
 
 def _upgrade(connection: Connection) -> None:
-    config = _config()
+    config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
