@@ -18,6 +18,8 @@ from application.ports import DeliveryChannel
 
 log = structlog.get_logger()
 
+_LINE_LENGTH_MAX = 990  # RFC 5322 allows 998; folding would put a blank into the Message-ID
+
 
 class MaildirChannel(DeliveryChannel):
     """A file per message, named by its key: delivered again under the same key, it is there once.
@@ -96,13 +98,15 @@ class MaildirChannel(DeliveryChannel):
 
     def _mail(self, delivery: Delivery) -> EmailMessage:
         text = text_of(delivery)
+        local, _, domain = delivery.recipient.email.rpartition("@")
         # Names and subjects are encoded so that every mail program reads them; an address cannot be (RFC 6531).
         policy = SMTP if delivery.recipient.email.isascii() else SMTPUTF8
-        mail = EmailMessage(policy=policy.clone(linesep="\n"))
+        mail = EmailMessage(policy=policy.clone(linesep="\n", max_line_length=_LINE_LENGTH_MAX))
         mail["From"] = self._sender
         mail["To"] = Address(
             display_name=f"{delivery.recipient.first_name} {delivery.recipient.last_name}",
-            addr_spec=delivery.recipient.email,
+            username=local,
+            domain=domain,
         )
         mail["Subject"] = text.subject
         mail["Date"] = format_datetime(delivery.due_at)
