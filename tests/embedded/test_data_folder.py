@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.embedded import data_folder
 from adapters.embedded.data_folder import (
     DataFolder,
     DataFolderInUse,
@@ -19,12 +18,11 @@ from adapters.embedded.data_folder import (
     RunningInstance,
     running_instance,
 )
+from tests.embedded.running import environment
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(data_folder.__file__).parents[2])}
 HOLDER = """
 import sys, time
 from pathlib import Path
-from adapters.embedded import data_folder
 from adapters.embedded.data_folder import DataFolder
 folder = DataFolder(Path(sys.argv[1]))
 folder.publish(database_url="postgresql://here", api_url="http://here")
@@ -42,7 +40,7 @@ def path(tmp_path: Path) -> Path:
 def holder(path: Path) -> Iterator["subprocess.Popen[str]"]:
     """Another process that has the folder and has said so."""
     command = [sys.executable, "-c", HOLDER, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
         yield process
         process.kill()
 

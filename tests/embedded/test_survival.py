@@ -14,12 +14,11 @@ import attrs
 import pytest
 
 from adapters.embedded import launcher, supervisor
-from adapters.embedded.data_folder import DataFolder, running_instance
-from adapters.embedded.servers import embedded_postgres
+from adapters.embedded.data_folder import running_instance
+from tests.embedded.running import environment
 
 pytestmark = pytest.mark.servers
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(launcher.__file__).parents[2])}
 SERVICE = """
 import asyncio, json, os, sys
 from pathlib import Path
@@ -63,13 +62,13 @@ class Service:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+def start() -> Iterator[Callable[..., Service]]:
     started: list[subprocess.Popen[str]] = []
 
-    def begin(*before: str) -> Service:
+    def begin(data: Path, *before: str) -> Service:
         process = subprocess.Popen(
-            [*before, sys.executable, "-c", SERVICE, tmp_path / "data"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=ENVIRONMENT,
+            [*before, sys.executable, "-c", SERVICE, data],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment(),
         )  # fmt: skip
         started.append(process)
         assert process.stdout is not None
@@ -92,80 +91,76 @@ def await_gone(pids: list[int], limit_s: float = 5.0) -> None:
 
 
 def test_servers_go_with_a_killed_service_and_start_again_with_their_data(
-    start: Callable[..., Service], tmp_path: Path
+    start: Callable[..., Service], used_path: Path
 ) -> None:
-    first = start()
-    found = running_instance(tmp_path / "data")
+    first = start(used_path)
+    found = running_instance(used_path)
     assert found is not None
     assert found.pid == first.process.pid
     first.process.kill()
     first.process.wait()
     await_gone(first.pids)
-    assert running_instance(tmp_path / "data") is None
-    second = start()
-    assert (second.starts, second.cached) == (2, 2)
+    assert running_instance(used_path) is None
+    second = start(used_path)
+    assert (second.starts, second.cached) == (first.starts + 1, first.cached + 1)
 
 
-def test_a_start_right_after_the_kill_waits_for_the_old_servers(start: Callable[..., Service]) -> None:
-    first = start()
+def test_a_start_right_after_the_kill_waits_for_the_old_servers(
+    start: Callable[..., Service], used_path: Path
+) -> None:
+    first = start(used_path)
     first.process.kill()
-    second = start()
-    assert second.starts == 2
+    second = start(used_path)
+    assert second.starts == first.starts + 1
     assert not set(first.pids) & set(second.pids)
 
 
-def test_what_was_committed_survives_when_all_are_killed(start: Callable[..., Service]) -> None:
-    first = start()
+def test_what_was_committed_survives_when_all_are_killed(
+    start: Callable[..., Service], used_path: Path
+) -> None:
+    first = start(used_path)
     for pid in (first.process.pid, *first.pids):
         os.kill(pid, signal.SIGKILL)
     first.process.wait()
-    assert start().starts == 2
+    assert start(used_path).starts == first.starts + 1
 
 
 def test_an_interrupted_initdb_is_begun_anew(start: Callable[..., Service], tmp_path: Path) -> None:
     data = tmp_path / "data"
-    process = subprocess.Popen([sys.executable, "-c", SERVICE, data], env=ENVIRONMENT)
+    process = subprocess.Popen([sys.executable, "-c", SERVICE, data], env=environment())
     while not list(data.glob("postgres.new-*/base")):
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.wait()
     assert not (data / "postgres").exists()
-    assert start().starts == 1
+    assert start(data).starts == 1
     assert not list(data.glob("postgres.new-*"))
 
 
 def test_an_interrupt_from_the_terminal_stops_servers_in_order(
-    start: Callable[..., Service], tmp_path: Path
+    start: Callable[..., Service], used_path: Path
 ) -> None:
-    service = start()
+    service = start(used_path)
     assert not {os.getsid(pid) for pid in service.pids} & {os.getsid(service.process.pid)}
     os.killpg(service.process.pid, signal.SIGINT)
     service.process.wait(10)
     await_gone(service.pids, limit_s=0)
-    assert "database system is shut down" in (tmp_path / "data/postgres.log").read_text()
-    assert (tmp_path / "data/valkey/dump.rdb").exists()
-    assert running_instance(tmp_path / "data") is None
+    assert "database system is shut down" in (used_path / "postgres.log").read_text()
+    assert (used_path / "valkey/dump.rdb").exists()
+    assert running_instance(used_path) is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an ordinary user; others are one")
 def test_an_ordinary_user(start: Callable[..., Service], tmp_path: Path) -> None:
     nobody = pwd.getpwnam("nobody")
+    data = tmp_path / "data"
     os.chown(tmp_path, nobody.pw_uid, nobody.pw_gid)
     numbers = map(str, (os.getpid(), 0, nobody.pw_uid, nobody.pw_gid))
     ordinary = (sys.executable, launcher.__file__, *numbers)
-    first = start(*ordinary)
+    first = start(data, *ordinary)
     assert first.uid == nobody.pw_uid
     first.process.kill()
     first.process.wait()
     await_gone(first.pids)
-    assert start(*ordinary).starts == 2
-
-
-async def test_a_reader_finds_the_address_that_serves(tmp_path: Path) -> None:
-    with DataFolder(tmp_path / "data") as folder:
-        async with embedded_postgres(folder, settings={"fsync": "off"}) as url:
-            folder.publish(database_url=url)
-            found = running_instance(tmp_path / "data")
-            assert found is not None
-            assert found.database_url == url
+    assert start(data, *ordinary).starts == 2

@@ -110,8 +110,12 @@ class DataFolder:
         _remove_sockets(_holder(self.path)[1])
         suitable = _SUITABLE_TEMPORARY_PATH.fullmatch(tempfile.gettempdir())
         self.sockets = Path(tempfile.mkdtemp(prefix=_SOCKETS_PREFIX, dir=None if suitable else "/tmp"))  # noqa: S108 - mkdtemp makes it private
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n{self.sockets}\n".encode(errors="surrogateescape"), 0)
+        try:
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, f"{os.getpid()}\n{self.sockets}\n".encode(), 0)
+        except OSError:  # the disk is full
+            self.sockets.rmdir()
+            raise
 
 
 def running_instance(path: Path) -> RunningInstance | None:

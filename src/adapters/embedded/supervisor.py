@@ -153,7 +153,7 @@ class Server:
         return pid
 
     def _is_ours(self, pid: int) -> bool:
-        return _command_line(pid).startswith(" ".join(self.command[:3]))
+        return _command_line(pid).startswith(" ".join(self.command[:3]) + " ")
 
 
 async def launch(
