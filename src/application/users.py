@@ -31,6 +31,9 @@ from domain.user import (
     told,
 )
 
+_NEXT_WITHIN = timedelta(days=8 * 366 + 4)
+"""The longest wait for an occasion: from 29 February 1896 or 2096 to the next one, eight years later."""
+
 
 def new_user_id(now: datetime) -> UserId:
     """Return a version 7 UUID (RFC 9562): ids grow with the time, so lists and indexes keep that order."""
@@ -234,22 +237,24 @@ class UpcomingOfUser:
     policy: SendPolicy
 
     async def __call__(self, user_id: UserId, days: int = 366) -> Upcoming:
-        """Look *days* ahead. Raises UserNotFound."""
+        """Look *days* ahead, and for each kind as far as its next message. Raises UserNotFound."""
         async with self.unit_of_work() as uow:
             now = await uow.now()
             user = await _live(uow, user_id, None)
             history = (await uow.messages.of_users([user_id])).get(user_id, ())
         held = {message.key: message for message in history}
-        first = (now - timedelta(days=2)).date()
-        upcoming = []
-        for one in owed(user, self.policy, first, (now + timedelta(days=days)).date(), now):
+        first, soon = (now - timedelta(days=2)).date(), (now + timedelta(days=days)).date()
+        upcoming: list[UpcomingMessage] = []
+        for one in owed(user, self.policy, first, first + _NEXT_WITHIN, now):
             message = held.get(one.message.key)
             if message is None:
                 if one.message.due_at < max(now, user.known_at(one.occasion.kind)):
                     continue
             elif not message.is_open:
                 continue
-            upcoming.append(self._told(one, message))
+            is_next = all(told.key.kind is not one.occasion.kind for told in upcoming)
+            if is_next or one.occasion.on <= soon:
+                upcoming.append(self._told(one, message))
         past = [message for message in history if not message.is_open]
         past.sort(key=lambda message: message.key, reverse=True)
         return Upcoming(UserView.of(user), upcoming, [MessageView.of(message) for message in past[:20]])

@@ -55,7 +55,8 @@ async def test_a_cancelled_message_is_not_upcoming(service: Service, ada: Told) 
     user = await service.register(ada)
     await service.operator.cancel(key(await service.message(user)))
     shown = await service.upcoming(UserId(user.id), days=30)
-    assert (shown.upcoming, [one.status for one in shown.past]) == ([], [Status.CANCELLED])
+    assert [str(one.key.occasion_on) for one in shown.upcoming] == ["2028-03-14"]
+    assert [one.status for one in shown.past] == [Status.CANCELLED]
 
 
 @pytest.mark.parametrize(
@@ -106,3 +107,10 @@ async def test_looking_changes_nothing(service: Service, ada: Told) -> None:
     await service.upcoming(UserId(user.id))
     assert await service.messages() == before
     assert service.told.events == []
+
+
+async def test_the_next_message_is_told_however_many_years_away(service: Service, ada: Told) -> None:
+    service.at(datetime(2097, 1, 1, tzinfo=UTC))
+    user = await service.register(ada | {"birthday": "--02-29", "leap_day_rule": "leap-years-only"})
+    [told] = (await service.upcoming(UserId(user.id))).upcoming
+    assert str(told.key.occasion_on) == "2104-02-29"
