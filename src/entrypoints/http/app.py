@@ -1,21 +1,28 @@
-"""The application: routes, problems, the document of the API, and one log line per request."""
+"""The application: routes, problems, the document of the API, and what surrounds every request."""
 
 import re
 import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 from uuid import uuid4
 
+import attrs
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Response, Router
 from litestar.di import Provide
-from litestar.enums import ScopeType
+from litestar.enums import MediaType, ScopeType
+from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from entrypoints.http.health import HealthController
+from entrypoints.http.imports import ImportController
 from entrypoints.http.messages import MessageController, SchedulerController
+from entrypoints.http.operations import PROBLEM_ANSWERS
+from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
 from entrypoints.http.problems import answer_problem
 from entrypoints.http.use_cases import UseCases
 from entrypoints.http.users import UserController
@@ -23,30 +30,60 @@ from entrypoints.http.users import UserController
 log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
+_ABOUT = """Birthday and work-anniversary messages at nine in the morning where people live.
+
+Every error is a problem (RFC 9457). `HEAD` works wherever `GET` does. Every answer has an `X-Request-Id`, which is
+the request's own where that has up to 64 letters, digits, dots, dashes and underscores. Query parameters and fields
+that are not described here are refused."""
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
-def create_app(use_cases: UseCases) -> Litestar:
-    """Return the API over *use_cases*. It opens and closes nothing: what they need is the caller's."""
+def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
+    """Return the API over *use_cases*; *lifespan* opens and closes what they need, unless the caller does.
+
+    To be served inside ``with_edges``.
+    """
 
     def provide_use_cases() -> UseCases:
         return use_cases
 
     return Litestar(
-        route_handlers=[UserController, MessageController, SchedulerController, HealthController],
-        dependencies={"use_cases": Provide(provide_use_cases, sync_to_thread=False)},
+        route_handlers=[
+            UserController,
+            ImportController,
+            MessageController,
+            SchedulerController,
+            HealthController,
+        ],
+        dependencies={
+            "use_cases": Provide(provide_use_cases, sync_to_thread=False),
+            "user_id": Provide(provide_user_id, sync_to_thread=False),
+            "message_key": Provide(provide_message_key, sync_to_thread=False),
+        },
+        guards=[refuse_unknown_parameters],
         exception_handlers={Exception: answer_problem},
-        middleware=[],
+        lifespan=list(lifespan),
         openapi_config=OpenAPIConfig(
             title="Birthdays",
             version=version("birthdays"),
-            description="Birthday and work-anniversary messages at nine in the morning where people live.",
-            path="/schema",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            description=_ABOUT,
+            components=PROBLEM_ANSWERS,
+            openapi_router=Router("/schema", route_handlers=[], after_request=_without_pages),
+            render_plugins=[JsonRenderPlugin(path="/openapi.json", media_type=MediaType.JSON)],
             use_handler_docstrings=True,
         ),
+        request_max_body_size=None,  # each body is bounded where it is read
         logging_config=None,
         debug=False,
     )
+
+
+def _without_pages(answer: Response[bytes]) -> Response[bytes]:
+    # Litestar answers what it does not know below /schema with a page of HTML.
+    if answer.status_code == NotFoundException.status_code:
+        raise NotFoundException
+    return answer
 
 
 def with_edges(app: ASGIApp) -> ASGIApp:
@@ -56,39 +93,68 @@ def with_edges(app: ASGIApp) -> ASGIApp:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        request_id = _request_id(scope)
-        started_s, status, is_head = time.perf_counter(), 0, scope["method"] == "HEAD"
-        if is_head:
-            scope["method"] = "GET"
-
-        async def sent(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                _add_header(message, b"x-request-id", request_id)
-            elif is_head and message["type"] == "http.response.body":
-                message["body"] = b""
-            await send(message)
-
-        with bound_contextvars(request_id=request_id.decode()):
+        # A copy: the server looks at its own to see whether the answer to a HEAD may be without its body.
+        inner = scope.copy()
+        if scope["method"] == "HEAD":
+            inner["method"] = "GET"
+        edge = _Edge(scope=inner, send=send, is_head=scope["method"] == "HEAD", request_id=_request_id(scope))
+        started_s = time.perf_counter()
+        with bound_contextvars(request_id=edge.request_id.decode()):
             try:
-                await app(scope, receive, sent)
+                await app(inner, receive, edge)
             finally:
                 log.info(
                     "request_served",
-                    method="HEAD" if is_head else scope["method"],
-                    route=scope.get("path_template", "unknown"),
-                    status=status,
+                    method=scope["method"],
+                    route=inner.get("path_template", "unknown"),
+                    status=edge.status,
                     duration_ms=round((time.perf_counter() - started_s) * 1000, 2),
                 )
 
     return outer
 
 
+@attrs.define(kw_only=True)
+class _Edge:
+    """The answer to one request on its way out: what is added to it, and its status."""
+
+    scope: Scope
+    send: Send
+    is_head: bool
+    request_id: bytes
+    status: int = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+            message["headers"] = self._headers(message)
+        elif self.is_head and message["type"] == "http.response.body":
+            message["body"] = b""
+        await self.send(message)
+
+    def _headers(self, start: HTTPResponseStartEvent) -> list[tuple[bytes, bytes]]:
+        headers = [
+            (name, self._allowed(value) if name.lower() == b"allow" else value)
+            for name, value in start["headers"]
+        ]
+        if not any(name.lower() == b"cache-control" for name, _ in headers):
+            headers.append((b"cache-control", b"no-store"))
+        return [*headers, (b"x-request-id", self.request_id)]
+
+    def _allowed(self, told: bytes) -> bytes:
+        methods = set(told.decode().split(", "))
+        # Litestar's answer to OPTIONS names the methods of the first handler of the route only.
+        methods.update(
+            method
+            for route in self.scope["litestar_app"].routes
+            if route.path_format == self.scope.get("path_template")
+            for method in getattr(route, "methods", ())
+        )
+        if "GET" in methods:
+            methods.add("HEAD")
+        return ", ".join(sorted(methods)).encode()
+
+
 def _request_id(scope: Scope) -> bytes:
     given = dict(scope["headers"]).get(b"x-request-id", b"")
     return given if _REQUEST_ID.fullmatch(given) else uuid4().hex.encode()
-
-
-def _add_header(message: HTTPResponseStartEvent, name: bytes, value: bytes) -> None:
-    message["headers"] = [*message["headers"], (name, value)]

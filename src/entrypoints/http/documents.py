@@ -1,16 +1,12 @@
-"""What the OpenAPI document says of requests and problems, which the handlers read themselves."""
+"""The parameters, bodies and examples of the OpenAPI document."""
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from litestar.openapi.spec import (
-    Example,
     OpenAPIFormat,
     OpenAPIMediaType,
-    OpenAPIResponse,
     OpenAPIType,
-    Operation,
     Parameter,
     RequestBody,
     Schema,
@@ -19,7 +15,10 @@ from litestar.openapi.spec import (
 from domain.message import Status
 from domain.occasion import LeapDayRule
 from entrypoints.http.names import NEEDED, NULLABLE
-from entrypoints.http.problems import PROBLEM_JSON
+from entrypoints.http.operations import shown_example
+from entrypoints.http.requests import JSON, MERGE_PATCH
+
+_TEXT = OpenAPIType.STRING
 
 ADA: Mapping[str, Any] = {
     "firstName": "Ada",
@@ -29,8 +28,79 @@ ADA: Mapping[str, Any] = {
     "birthdayDate": "1990-12-10",
     "anniversaryDate": "2019-02-01",
 }
-_TEXT = OpenAPIType.STRING
-_DESCRIPTIONS: Mapping[str, str] = {
+CHANGE: Mapping[str, Any] = {"timezone": "America/New_York", "anniversaryDate": None}
+USER: Mapping[str, Any] = {
+    "id": "01991e9c-7f00-7abc-8def-0123456789ab",
+    **ADA,
+    "leapDayRule": None,
+    "version": 1,
+    "createdAt": "2026-11-30T12:00:00Z",
+    "updatedAt": "2026-11-30T12:00:00Z",
+}
+_KEY = f"2026-12-10.birthday.{USER['id']}"
+MESSAGE: Mapping[str, Any] = {
+    "key": _KEY,
+    "userId": USER["id"],
+    "kind": "BIRTHDAY",
+    "occasionDate": "2026-12-10",
+    "status": "SENT",
+    "reason": None,
+    "dueAt": "2026-12-10T09:00:00Z",
+    "expiresAt": "2026-12-11T09:00:00Z",
+    "timezone": "Europe/London",
+    "wallTime": "exact",
+    "years": 36,
+    "attempt": 1,
+    "retryAt": None,
+    "sentAt": "2026-12-10T09:00:00.204Z",
+    "createdAt": "2026-12-08T12:00:00Z",
+    "updatedAt": "2026-12-10T09:00:00.204Z",
+}
+UPCOMING: Mapping[str, Any] = {
+    "upcoming": [
+        {
+            "key": f"2027-02-01.anniversary.{USER['id']}",
+            "kind": "ANNIVERSARY",
+            "occasionDate": "2027-02-01",
+            "years": 8,
+            "dueAt": "2027-02-01T09:00:00Z",
+            "dueLocal": "2027-02-01T09:00:00+00:00",
+            "timezone": "Europe/London",
+            "wallTime": "exact",
+            "leapDayRule": None,
+            "why": "09:00 there",
+            "status": None,
+        }
+    ],
+    "past": [MESSAGE],
+}
+REPORT: Mapping[str, Any] = {
+    "rows": 3,
+    "created": 1,
+    "updated": 0,
+    "unchanged": 1,
+    "failed": 1,
+    "dryRun": False,
+    "ignoredColumns": ["department"],
+    "errors": [{"line": 4, "field": "birthday", "reason": "There is no such day in the calendar."}],
+}
+REPORT_LINES = (
+    '{"rows":3,"done":1}\n{"rows":3,"done":3}\n'
+    '{"rows":3,"created":2,"updated":0,"unchanged":0,"failed":1,"dryRun":false,"ignoredColumns":[],'
+    '"errors":[{"line":4,"field":"birthday","reason":"There is no such day in the calendar."}]}\n'
+)
+STATISTICS: Mapping[str, Any] = {
+    "now": "2026-12-10T09:00:00Z",
+    "counts": {status.value: 0 for status in Status} | {"SCHEDULED": 12, "SENT": 365},
+    "startedAt": "2026-12-01T00:00:00Z",
+    "lastPlanAt": "2026-12-10T08:00:00Z",
+    "plannedUntil": "2026-12-13",
+    "lastTickAt": "2026-12-10T08:59:59Z",
+    "nextDueAt": "2026-12-10T10:00:00Z",
+    "failuresInARow": 0,
+}
+
+_FIELDS: Mapping[str, str] = {
     "firstName": "At most 200 characters, no line breaks.",
     "lastName": "At most 200 characters, no line breaks.",
     "email": "One live person each, whatever the case it is written in.",
@@ -44,7 +114,7 @@ _DESCRIPTIONS: Mapping[str, str] = {
 def _field(name: str) -> Schema:
     return Schema(
         type=[_TEXT, OpenAPIType.NULL] if name in NULLABLE else _TEXT,
-        description=_DESCRIPTIONS[name],
+        description=_FIELDS[name],
         enum=[*LeapDayRule, None] if name == "leapDayRule" else None,
     )
 
@@ -52,66 +122,32 @@ def _field(name: str) -> Schema:
 def _json_body(media_types: Sequence[str], example: Mapping[str, Any], needed: Sequence[str]) -> RequestBody:
     schema = Schema(
         type=OpenAPIType.OBJECT,
-        properties={name: _field(name) for name in _DESCRIPTIONS},
+        properties={name: _field(name) for name in _FIELDS},
         required=list(needed) or None,
         additional_properties=False,
     )
-    content = OpenAPIMediaType(schema=schema, examples={"example": Example(value=dict(example))})
+    content = OpenAPIMediaType(schema=schema, examples={"body": shown_example(example)})
     return RequestBody(required=True, content=dict.fromkeys(media_types, content))
 
 
-NEW_USER = _json_body(["application/json"], ADA, NEEDED)
-USER_CHANGE = _json_body(["application/json"], {"timezone": "America/New_York", "anniversaryDate": None}, ())
-USER_PATCH = _json_body(
-    ["application/json", "application/merge-patch+json"],
-    {"timezone": "America/New_York", "anniversaryDate": None},
-    (),
-)
+NEW_USER = _json_body([JSON], ADA, NEEDED)
+USER_CHANGE = _json_body([JSON], CHANGE, ())
+USER_PATCH = _json_body([JSON, MERGE_PATCH], CHANGE, ())
 CSV_FILE = RequestBody(
     required=True,
-    description="UTF-8 with a header line; the column 'email' is needed.",
+    description="UTF-8, at most 20 MiB, with a header line; the column 'email' is needed.",
     content={
         "text/csv": OpenAPIMediaType(
             schema=Schema(type=_TEXT),
             examples={
-                "example": Example(
-                    value="email,first_name,last_name,timezone,birthday\n"
+                "file": shown_example(
+                    "email,first_name,last_name,timezone,birthday\n"
                     "ada@example.com,Ada,Lovelace,Europe/London,1990-12-10\n"
                 )
             },
         )
     },
 )
-
-_PROBLEM = Schema(
-    type=OpenAPIType.OBJECT,
-    description="RFC 9457. Nothing in it repeats what was sent.",
-    properties={
-        "type": Schema(type=_TEXT),
-        "title": Schema(type=_TEXT),
-        "status": Schema(type=OpenAPIType.INTEGER),
-        "detail": Schema(type=_TEXT),
-        "errors": Schema(
-            type=OpenAPIType.ARRAY,
-            items=Schema(
-                type=OpenAPIType.OBJECT,
-                properties={name: Schema(type=_TEXT) for name in ("field", "detail", "pointer")},
-                required=["field", "detail"],
-            ),
-        ),
-    },
-    required=["type", "title", "status"],
-)
-
-
-def _problem(status: HTTPStatus) -> OpenAPIResponse:
-    example = {"type": "about:blank", "title": status.phrase, "status": status.value}
-    return OpenAPIResponse(
-        description=status.phrase,
-        content={
-            PROBLEM_JSON: OpenAPIMediaType(schema=_PROBLEM, examples={"example": Example(value=example)})
-        },
-    )
 
 
 def _parameter(name: str, place: str, description: str, schema: Schema | None = None) -> Parameter:
@@ -147,21 +183,13 @@ DRY_RUN = _parameter("dryRun", "query", "Tell what would change, and change noth
 DEFAULT_TIMEZONE = _parameter("defaultTimezone", "query", "The time zone of rows that name none.")
 IF_MATCH = _parameter("If-Match", "header", 'Only if the record still has this ETag, such as "3".')
 IF_NONE_MATCH = _parameter("If-None-Match", "header", "Answer 304 if the record still has this ETag.")
+ACCEPT = _parameter(
+    "Accept",
+    "header",
+    "application/x-ndjson streams a line of progress per chunk, and the report as last line.",
+)
 
-
-def operation(
-    *parameters: Parameter, body: RequestBody | None = None, problems: Sequence[HTTPStatus] = ()
-) -> type[Operation]:
-    """Return an operation that documents what its handler reads by itself."""
-    known = [*problems, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE]
-
-    class Documented(Operation):
-        def __post_init__(self) -> None:
-            self.parameters = [*(self.parameters or ()), *parameters] or None
-            self.request_body = body or self.request_body
-            self.responses = {
-                **(self.responses or {}),
-                **{str(status.value): _problem(status) for status in known},
-            }
-
-    return Documented
+ETAG = {"ETag": "The record's version, as a strong tag."}
+CACHED = {**ETAG, "X-Cache": "HIT, MISS or BYPASS: whether the answer came from the cache."}
+LOCATION = {**ETAG, "Location": "Where the person is shown."}
+LINKED = {"Link": "The next page, as rel=next; absent on the last."}

@@ -5,26 +5,22 @@ from http import HTTPStatus
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
 
 from application.errors import ApplicationError, UserNotFound
 from domain.message import MessageKey, Status
 from domain.user import UserId
 from entrypoints.http import documents
-from entrypoints.http.documents import operation
+from entrypoints.http.operations import operation
 from entrypoints.http.pages import bad_cursor, linked_page, read_cursor
-from entrypoints.http.parameters import key_of, user_id_of
-from entrypoints.http.requests import (
-    AnyRequest,
-    bad_parameter,
-    one_parameter,
-    refuse_unknown_parameters,
-    whole_number,
-)
+from entrypoints.http.parameters import bad_parameter, key_of, one_parameter, user_id_of, whole_number
+from entrypoints.http.requests import AnyRequest
 from entrypoints.http.resources import MessageResource, PageResource, SchedulerResource
 from entrypoints.http.use_cases import UseCases
 
-_ACTION_PROBLEMS = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
+_ACTION = operation(
+    answer={"message": documents.MESSAGE},
+    refuses=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE),
+)
 
 
 class MessageController(Controller):
@@ -41,14 +37,15 @@ class MessageController(Controller):
             documents.LIMIT,
             documents.STATUS,
             documents.USER_ID,
-            problems=(HTTPStatus.UNPROCESSABLE_ENTITY,),
+            answer={"page": {"items": [documents.MESSAGE], "next": None}},
+            with_headers=documents.LINKED,
+            refuses=(HTTPStatus.SERVICE_UNAVAILABLE,),
         ),
     )
     async def list(
         self, request: AnyRequest, use_cases: NamedDependency[UseCases]
     ) -> Response[PageResource[MessageResource]]:
         """List the ledger in pages."""
-        refuse_unknown_parameters(request, ("after", "limit", "status", "userId"))
         after = one_parameter(request, "after")
         page = await use_cases.list_messages(
             after=None if after is None else _message_cursor(after),
@@ -63,53 +60,55 @@ class MessageController(Controller):
         "/{key:str}",
         operation_id="getMessage",
         summary="Show a message",
-        operation_class=operation(problems=(HTTPStatus.NOT_FOUND,)),
+        operation_class=operation(
+            answer={"message": documents.MESSAGE},
+            refuses=(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+        ),
     )
-    async def show(self, key: FromPath[str], use_cases: NamedDependency[UseCases]) -> MessageResource:
+    async def show(
+        self, message_key: NamedDependency[MessageKey], use_cases: NamedDependency[UseCases]
+    ) -> MessageResource:
         """Show one message."""
-        return MessageResource.of(await use_cases.get_message(key_of(key)))
+        return MessageResource.of(await use_cases.get_message(message_key))
 
     @post(
         "/{key:str}/retry",
         operation_id="retryMessage",
         summary="Send a message after all",
         status_code=HTTPStatus.OK,
-        operation_class=operation(problems=_ACTION_PROBLEMS),
+        operation_class=_ACTION,
     )
     async def retry(
-        self, request: AnyRequest, key: FromPath[str], use_cases: NamedDependency[UseCases]
+        self, message_key: NamedDependency[MessageKey], use_cases: NamedDependency[UseCases]
     ) -> MessageResource:
         """Schedule a message again that is FAILED, EXPIRED, CANCELLED, SKIPPED or UNKNOWN."""
-        refuse_unknown_parameters(request, ())
-        return MessageResource.of(await use_cases.act_on_message.retry(key_of(key)))
+        return MessageResource.of(await use_cases.act_on_message.retry(message_key))
 
     @post(
         "/{key:str}/cancel",
         operation_id="cancelMessage",
         summary="Do not send a message",
         status_code=HTTPStatus.OK,
-        operation_class=operation(problems=_ACTION_PROBLEMS),
+        operation_class=_ACTION,
     )
     async def cancel(
-        self, request: AnyRequest, key: FromPath[str], use_cases: NamedDependency[UseCases]
+        self, message_key: NamedDependency[MessageKey], use_cases: NamedDependency[UseCases]
     ) -> MessageResource:
         """Cancel a message that is SCHEDULED or RETRYING."""
-        refuse_unknown_parameters(request, ())
-        return MessageResource.of(await use_cases.act_on_message.cancel(key_of(key)))
+        return MessageResource.of(await use_cases.act_on_message.cancel(message_key))
 
     @post(
         "/{key:str}/mark-sent",
         operation_id="markMessageSent",
         summary="Say that a message was sent",
         status_code=HTTPStatus.OK,
-        operation_class=operation(problems=_ACTION_PROBLEMS),
+        operation_class=_ACTION,
     )
     async def mark_sent(
-        self, request: AnyRequest, key: FromPath[str], use_cases: NamedDependency[UseCases]
+        self, message_key: NamedDependency[MessageKey], use_cases: NamedDependency[UseCases]
     ) -> MessageResource:
         """Settle a message that is UNKNOWN, because somebody has found out that it arrived."""
-        refuse_unknown_parameters(request, ())
-        return MessageResource.of(await use_cases.act_on_message.mark_sent(key_of(key)))
+        return MessageResource.of(await use_cases.act_on_message.mark_sent(message_key))
 
 
 class SchedulerController(Controller):
@@ -122,13 +121,12 @@ class SchedulerController(Controller):
         "/stats",
         operation_id="schedulerStatistics",
         summary="Counts per status, and how the scheduler is",
-        operation_class=operation(problems=(HTTPStatus.UNPROCESSABLE_ENTITY,)),
+        operation_class=operation(
+            answer={"statistics": documents.STATISTICS}, refuses=(HTTPStatus.SERVICE_UNAVAILABLE,)
+        ),
     )
-    async def statistics(
-        self, request: AnyRequest, use_cases: NamedDependency[UseCases]
-    ) -> SchedulerResource:
+    async def statistics(self, use_cases: NamedDependency[UseCases]) -> SchedulerResource:
         """Count the messages of the ledger per status, and tell what the scheduler last did."""
-        refuse_unknown_parameters(request, ())
         return SchedulerResource.of(await use_cases.scheduler_statistics(), use_cases.clock.now())
 
 

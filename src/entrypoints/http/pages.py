@@ -4,12 +4,13 @@ import base64
 import binascii
 from collections.abc import Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from litestar import Response
 
+from entrypoints.http.parameters import bad_parameter
 from entrypoints.http.problems import RequestRefused
-from entrypoints.http.requests import AnyRequest, bad_parameter
+from entrypoints.http.requests import AnyRequest
 from entrypoints.http.resources import PageResource
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ def linked_page(request: AnyRequest, items: Sequence[T], last: str | None) -> Re
     cursor = None
     if last is not None:
         cursor = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
-        kept = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+        kept = [(name, value) for name, value in parse_qsl(request.url.query) if name != "after"]
         headers["Link"] = f'<{request.url.path}?{urlencode([*kept, ("after", cursor)])}>; rel="next"'
     return Response(PageResource(items, cursor), headers=headers)
 

@@ -1,5 +1,6 @@
 """Every error as application/problem+json (RFC 9457); none repeats what was typed."""
 
+import traceback
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -25,7 +26,7 @@ from entrypoints.http.names import wire_name
 log = structlog.get_logger()
 
 PROBLEM_JSON = "application/problem+json"
-_RETRY_AFTER_S = 2
+RETRY_SOON = {"Retry-After": "2"}
 
 _STATUS: dict[type[Exception], HTTPStatus] = {
     InvalidField: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -39,6 +40,9 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     CommitOutcomeUnknown: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+# To try again is right where nothing was changed; after a commit of unknown outcome, to look first is.
+_HEADERS: dict[type[Exception], dict[str, str]] = {StoreUnavailable: RETRY_SOON}
 
 
 class FieldProblem(msgspec.Struct, omit_defaults=True):
@@ -60,7 +64,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 class RequestRefused(Exception):  # named for what happened
-    """The request cannot be understood or accepted, before any use case is asked."""
+    """The request cannot be understood, accepted or served, for a reason that no use case told."""
 
     def __init__(
         self,
@@ -89,12 +93,9 @@ def problem_of(error: Exception) -> tuple[Problem, dict[str, str] | None]:
         problems = [body_problem(wire_name(one.field), one.reason) for one in error.problems]
         return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Some fields are not acceptable.", problems), None
     if isinstance(error, InvalidField):
-        problems = [body_problem(wire_name(error.field), error.reason)]
-        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "A field is not acceptable.", problems), None
-    if isinstance(error, DomainError | ApplicationError):
-        status = _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-        away = status is HTTPStatus.SERVICE_UNAVAILABLE
-        return _problem(status, str(error)), {"Retry-After": str(_RETRY_AFTER_S)} if away else None
+        return problem_of(InvalidFields([error]))
+    if isinstance(error, DomainError | ApplicationError) and type(error) in _STATUS:
+        return _problem(_STATUS[type(error)], str(error)), _HEADERS.get(type(error))
     if isinstance(error, HTTPException):
         return _of_litestar(error)
     return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here. It is logged."), None
@@ -121,10 +122,28 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     """Litestar's exception handler for everything."""
     problem, headers = problem_of(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("request_failed", method=request.method, exc_info=error)
-    return Response(
-        problem,
-        status_code=problem.status,
-        media_type=PROBLEM_JSON,
-        headers={"Cache-Control": "no-store", **(headers or {})},
-    )
+        log.error("request_failed", method=request.method, error=class_of(error), traceback=course_of(error))
+    return Response(problem, status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def class_of(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def course_of(error: BaseException) -> Sequence[str]:
+    """Return where *error* came from, and what it came from, line by line, for the log.
+
+    Its text and the values of variables are left out: they may be somebody's name or address.
+    """
+    course: list[str] = []
+    cause: BaseException | None = error
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        course.append(class_of(cause))
+        course += [
+            f"  {frame.filename}:{frame.lineno} in {frame.name}"
+            for frame in traceback.extract_tb(cause.__traceback__)
+        ]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return course

@@ -1,7 +1,9 @@
-"""What a request says: its body, its conditions, its parameters; every mistake of it at once."""
+"""What a request says in its body; every mistake of it at once."""
 
+import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -14,57 +16,77 @@ from domain.user import tell
 from entrypoints.http.names import ATTRIBUTES, NEEDED, wire_name
 from entrypoints.http.problems import FieldProblem, RequestRefused, body_problem
 
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 JSON_BYTES_MAX = 1024 * 1024
-_ETAGS = re.compile(r'\s*(?:\*|(?:W/)?"[^"]*"(?:\s*,\s*(?:W/)?"[^"]*")*)\s*')
-_ETAG = re.compile(r'(W/)?"([^"]*)"')
-_VERSION = re.compile(r"[1-9]\d{0,17}", re.ASCII)
+_UNKNOWN_SHOWN_MAX = 20
 
 AnyRequest = Request[Any, Any, Any]
 
 
+def require_type(request: AnyRequest, *accepted: str) -> None:
+    """Refuse a body of any other content type, encoding, or character set."""
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", parameters, re.IGNORECASE)
+    if (
+        media_type.strip().lower() not in accepted
+        or (charset is not None and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"})
+        or request.headers.get("content-encoding", "identity").lower() != "identity"
+    ):
+        raise RequestRefused(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"Send the body as it is, in UTF-8, with Content-Type: {' or '.join(accepted)}.",
+            headers={"Accept": ", ".join(accepted)},
+        )
+
+
 async def read_body(request: AnyRequest, bytes_max: int) -> bytes:
     """Read the body as far as it is allowed to go."""
+    announced = request.headers.get("content-length", "")
     parts: list[bytes] = []
+    size = int(announced) if re.fullmatch(r"\d{1,18}", announced, re.ASCII) else 0
+    _refuse_too_large(size, bytes_max)
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > bytes_max:
-            raise RequestRefused(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have at most {bytes_max} bytes."
-            )
-        parts.append(part)
+    more = True
+    # By the raw protocol: Litestar's stream takes a client who goes away for a failure of the service.
+    while more:
+        event = await request.receive()
+        if event["type"] != "http.request":
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "The body ended early.")
+        size += len(event["body"])
+        _refuse_too_large(size, bytes_max)
+        parts.append(event["body"])
+        more = event.get("more_body", False)
     return b"".join(parts)
 
 
-def require_type(request: AnyRequest, *accepted: str) -> None:
-    """Refuse a body of any other content type."""
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given not in accepted:
+def _refuse_too_large(size: int, bytes_max: int) -> None:
+    if size > bytes_max:
         raise RequestRefused(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body with Content-Type: {accepted[0]}."
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have at most {bytes_max} bytes."
         )
 
 
 async def read_particulars(
-    request: AnyRequest, now: datetime, *, is_new: bool, accepted: Sequence[str] = ("application/json",)
+    request: AnyRequest, now: datetime, *, is_new: bool, accepted: Sequence[str] = (JSON,)
 ) -> Mapping[str, str | None]:
     """Return what the body tells of a person, by attribute names; null where a value is taken back.
 
     Raises RequestRefused with every unknown, missing or unacceptable field.
     """
     require_type(request, *accepted)
-    body = await read_body(request, JSON_BYTES_MAX)
-    try:
-        told = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        raise RequestRefused(HTTPStatus.BAD_REQUEST, "The body is not JSON.") from None
-    if not isinstance(told, dict):
-        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "The body is not a JSON object.")
-    problems = [problem for name, value in told.items() for problem in _problems_of_type(name, value)]
+    told, repeated = _decode(await read_body(request, JSON_BYTES_MAX))
+    problems = _unknown(told)
+    problems += [body_problem(name, "It is given more than once.") for name in ATTRIBUTES if name in repeated]
+    problems += [
+        body_problem(name, "This is to be a text.")
+        for name in ATTRIBUTES
+        if name not in repeated and not isinstance(told.get(name), str | None)
+    ]
     if is_new:
         problems += [body_problem(name, "This is needed.") for name in NEEDED if told.get(name) is None]
     unusable = {problem.field for problem in problems}
-    raw = {ATTRIBUTES[name]: value for name, value in told.items() if name in ATTRIBUTES.keys() - unusable}
+    raw = {attribute: told[name] for name, attribute in ATTRIBUTES.items() if name in told.keys() - unusable}
     try:
         tell(raw, now)
     except InvalidFields as invalid:
@@ -74,89 +96,32 @@ async def read_particulars(
     return raw
 
 
-def _problems_of_type(name: str, value: object) -> Sequence[FieldProblem]:
-    if name not in ATTRIBUTES:
-        return [body_problem(_shown(name), "There is no such field.")]
-    if value is not None and not isinstance(value, str):
-        return [body_problem(name, "This is to be a text.")]
-    return []
+def _decode(body: bytes) -> tuple[Mapping[str, Any], frozenset[str]]:
+    """Return the JSON object, and the names that it has more than once."""
+    try:
+        told = msgspec.json.decode(body)
+        # msgspec is strict and keeps the last of two equal names; the standard library, which takes NaN and
+        # lone surrogates, shows both.
+        pairs = json.loads(body, object_pairs_hook=tuple)
+    except (ValueError, RecursionError):  # ValueError: also what is not UTF-8, and numbers past all bounds
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, "The body is not JSON.") from None
+    if not isinstance(told, dict):
+        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "The body is not a JSON object.")
+    counts = Counter(name for name, _ in pairs)
+    return told, frozenset(name for name, count in counts.items() if count > 1)
 
 
-def _shown(name: str) -> str:
-    # A field's name may be anything, also somebody's address: only what looks like a name is repeated.
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,40}", name) else "(unknown)"
+def _unknown(told: Mapping[str, Any]) -> list[FieldProblem]:
+    names = sorted({shown_name(name) for name in told if name not in ATTRIBUTES})
+    return [
+        FieldProblem(name, "There is no such field.", "" if name == _NAMELESS else f"/{name}")
+        for name in names[:_UNKNOWN_SHOWN_MAX]
+    ]
 
 
-def refuse_unknown_parameters(request: AnyRequest, known: Collection[str]) -> None:
-    """Refuse query parameters that the route does not know: a misspelt one would silently do nothing."""
-    unknown = [name for name in request.query_params if name not in known]
-    if unknown:
-        names = ", ".join(sorted(known)) or "none"
-        raise RequestRefused(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"Query parameters known here: {names}.",
-            [FieldProblem(_shown(name), "There is no such parameter.") for name in unknown],
-        )
+_NAMELESS = "(unknown)"
 
 
-def one_parameter(request: AnyRequest, name: str) -> str | None:
-    """Return a query parameter that may be given once."""
-    given: list[str] = request.query_params.getall(name, [])
-    if len(given) > 1:
-        raise bad_parameter(name, "Give it once.")
-    return given[0] if given else None
-
-
-def bad_parameter(name: str, detail: str) -> RequestRefused:
-    return RequestRefused(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "A parameter is not acceptable.", [FieldProblem(name, detail)]
-    )
-
-
-def whole_number(request: AnyRequest, name: str, default: int, least: int, most: int) -> int:
-    text = one_parameter(request, name)
-    if text is None:
-        return default
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
-        raise bad_parameter(name, f"Give a whole number from {least} to {most}.")
-    return int(text)
-
-
-def yes_or_no(request: AnyRequest, name: str) -> bool:
-    text = one_parameter(request, name)
-    if text not in {None, "true", "false"}:
-        raise bad_parameter(name, "Give true or false.")
-    return text == "true"
-
-
-def etag_of(version: int) -> str:
-    return f'"{version}"'
-
-
-def if_match(request: AnyRequest) -> Sequence[int] | None:
-    """Return the versions that If-Match allows, None for any; a weak tag or a foreign one matches nothing."""
-    header = request.headers.get("if-match")
-    if header is None:
-        return None
-    tags = _tags(header, "If-Match")
-    if tags is None:
-        return None
-    return [int(tag) for is_weak, tag in tags if not is_weak and _VERSION.fullmatch(tag)]
-
-
-def is_not_modified(request: AnyRequest, etag: str) -> bool:
-    """Tell whether If-None-Match names *etag*; compared weakly, as RFC 9110 wants for it."""
-    header = request.headers.get("if-none-match")
-    if header is None:
-        return False
-    tags = _tags(header, "If-None-Match")
-    return tags is None or any(f'"{tag}"' == etag for _, tag in tags)
-
-
-def _tags(header: str, name: str) -> Sequence[tuple[bool, str]] | None:
-    """Return (is weak, tag) of each entity tag; None for ``*``."""
-    if not _ETAGS.fullmatch(header):
-        raise RequestRefused(HTTPStatus.BAD_REQUEST, f'{name} holds entity tags such as "3", or *.')
-    if header.strip() == "*":
-        return None
-    return [(weak == "W/", tag) for weak, tag in _ETAG.findall(header)]
+def shown_name(name: str) -> str:
+    """Return a name that somebody chose as it may be shown: it may be anything, also an address."""
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,40}", name) else _NAMELESS

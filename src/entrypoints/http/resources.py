@@ -12,7 +12,9 @@ from application.people_file import RowProblem
 from application.statistics import Statistics
 from application.users import Upcoming, UpcomingMessage
 from application.views import MessageView, UserView
-from domain.due import zone
+from domain.due import WallTime, zone
+from domain.message import Reason, Status
+from domain.occasion import Kind, LeapDayRule
 
 T = TypeVar("T")
 
@@ -58,14 +60,14 @@ class MessageResource(Resource, frozen=True, kw_only=True):
 
     key: str
     user_id: UUID
-    kind: str
+    kind: Kind
     occasion_date: str
-    status: str
-    reason: str | None
+    status: Status
+    reason: Reason | None
     due_at: datetime
     expires_at: datetime
     timezone: str
-    wall_time: str
+    wall_time: WallTime
     years: int | None
     attempt: int
     retry_at: datetime | None
@@ -82,16 +84,16 @@ class UpcomingResource(Resource, frozen=True, kw_only=True):
     """A message that a person is to get; *dueLocal* is the wall time there, *why* one plain sentence."""
 
     key: str
-    kind: str
+    kind: Kind
     occasion_date: str
     years: int | None
     due_at: datetime
     due_local: str
     timezone: str
-    wall_time: str
-    leap_day_rule: str | None
+    wall_time: WallTime
+    leap_day_rule: LeapDayRule | None
     why: str
-    status: str | None
+    status: Status | None
 
     @classmethod
     def of(cls, one: UpcomingMessage) -> "UpcomingResource":
@@ -106,7 +108,7 @@ class UpcomingResource(Resource, frozen=True, kw_only=True):
             wall_time=one.wall_time,
             leap_day_rule=one.leap_day_rule,
             why=one.why,
-            status=one.status,
+            status=None if one.status is None else Status(one.status),
         )
 
 
@@ -203,8 +205,8 @@ class SchedulerResource(Resource, frozen=True, kw_only=True):
         )
 
 
-class HealthResource(Resource, frozen=True):
-    """Whether it is well: ``ok``, or what is not."""
+class HealthResource(Resource, frozen=True, omit_defaults=True):
+    """It is well; what is not well is a problem."""
 
     status: str
     database: str | None = None

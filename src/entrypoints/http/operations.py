@@ -1,0 +1,165 @@
+"""What the OpenAPI document says of an operation beyond what Litestar sees: all that handlers read themselves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import msgspec
+from litestar.openapi.spec import (
+    Components,
+    Example,
+    OpenAPIHeader,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    OpenAPIType,
+    Operation,
+    Parameter,
+    Reference,
+    RequestBody,
+    Schema,
+)
+
+from entrypoints.http.problems import PROBLEM_JSON
+
+_TEXT = Schema(type=OpenAPIType.STRING)
+_PROBLEM = Schema(
+    type=OpenAPIType.OBJECT,
+    description="RFC 9457. Nothing in it repeats what was sent.",
+    properties={
+        "type": Schema(type=OpenAPIType.STRING, description="Always about:blank: the status is the type."),
+        "title": _TEXT,
+        "status": Schema(type=OpenAPIType.INTEGER),
+        "detail": _TEXT,
+        "errors": Schema(
+            type=OpenAPIType.ARRAY,
+            description="Every field of the body and every parameter that is not acceptable.",
+            items=Schema(
+                type=OpenAPIType.OBJECT,
+                properties={
+                    "field": _TEXT,
+                    "detail": _TEXT,
+                    "pointer": Schema(
+                        type=OpenAPIType.STRING,
+                        description="Where in the body (RFC 6901); not for parameters.",
+                    ),
+                },
+                required=["field", "detail"],
+            ),
+        ),
+    },
+    required=["type", "title", "status"],
+)
+_MEANINGS: Mapping[HTTPStatus, str] = {
+    HTTPStatus.BAD_REQUEST: "The body is not JSON, or a header is malformed.",
+    HTTPStatus.NOT_FOUND: "There is no such record; also where the address holds what cannot be an id.",
+    HTTPStatus.CONFLICT: "What is there forbids it: the address is taken, or the message is in another state.",
+    HTTPStatus.PRECONDITION_FAILED: "The record does not have the ETag of If-Match.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body has another content type than the ones named here.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Fields or parameters are unknown, missing or not acceptable; all are listed.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The database or the scheduler is away.",
+}
+
+
+def _name(status: HTTPStatus) -> str:
+    return status.name.title().replace("_", "")
+
+
+def _problem(status: HTTPStatus, meaning: str) -> OpenAPIResponse:
+    example: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": meaning,
+    }
+    if status is HTTPStatus.UNPROCESSABLE_ENTITY:
+        example["detail"] = "Some fields are not acceptable."
+        example["errors"] = [{"field": "email", "detail": "This is needed.", "pointer": "/email"}]
+    return OpenAPIResponse(
+        description=meaning,
+        content={
+            PROBLEM_JSON: OpenAPIMediaType(schema=_PROBLEM, examples={"problem": Example(value=example)})
+        },
+    )
+
+
+PROBLEM_ANSWERS = Components(
+    responses={_name(status): _problem(status, meaning) for status, meaning in _MEANINGS.items()}
+)
+
+
+@dataclass
+class Documented(Operation):
+    """An operation whose handler reads its request by itself, and refuses what is not documented here."""
+
+    reads: ClassVar[Sequence[Parameter]] = ()
+    body: ClassVar[RequestBody | None] = None
+    answers: ClassVar[Mapping[str, Any]] = {}
+    streamed: ClassVar[Mapping[str, str]] = {}
+    headers: ClassVar[Mapping[str, str]] = {}
+    not_modified: ClassVar[bool] = False
+    problems: ClassVar[Sequence[HTTPStatus]] = ()
+
+    @classmethod
+    def query_names(cls) -> frozenset[str]:
+        return frozenset(parameter.name for parameter in cls.reads if parameter.param_in == "query")
+
+    def __post_init__(self) -> None:
+        self.parameters = [*(self.parameters or ()), *self.reads] or None
+        self.request_body = self.body
+        # Litestar's own errors are left out: here they are all problems.
+        answers = {status: answer for status, answer in (self.responses or {}).items() if status < "300"}
+        for answer in answers.values():
+            self._complete(answer)
+        if self.not_modified:
+            answers["304"] = OpenAPIResponse(description="The record still has the ETag of If-None-Match.")
+        for status in sorted(self.problems):
+            answers[str(status.value)] = Reference(ref=f"#/components/responses/{_name(status)}")
+        self.responses = answers
+
+    def _complete(self, answer: OpenAPIResponse | Reference) -> None:
+        if isinstance(answer, Reference):
+            return
+        answer.headers = {
+            name: OpenAPIHeader(schema=_TEXT, description=text) for name, text in self.headers.items()
+        }
+        for media in (answer.content or {}).values():
+            media.examples = {name: shown_example(value) for name, value in self.answers.items()}
+        for media_type, text in self.streamed.items():
+            lines = OpenAPIMediaType(schema=_TEXT, examples={"lines": shown_example(text)})
+            answer.content = {**(answer.content or {}), media_type: lines}
+
+
+def shown_example(value: object) -> Example:
+    # Encoded already, since Litestar leaves out what is null in an object.
+    return Example(value=value if isinstance(value, str) else msgspec.Raw(msgspec.json.encode(value)))
+
+
+def operation(
+    *parameters: Parameter,
+    request: RequestBody | None = None,
+    answer: Mapping[str, Any],
+    streams: Mapping[str, str] | None = None,
+    with_headers: Mapping[str, str] | None = None,
+    may_be_not_modified: bool = False,
+    refuses: Sequence[HTTPStatus] = (),
+) -> type[Documented]:
+    """Return an operation that documents what its handler reads, answers and refuses.
+
+    *answer* holds examples by name, *streams* the texts that other media types would bring.
+
+    Every operation refuses query parameters that it does not know.
+    """
+
+    class Told(Documented):
+        reads = parameters
+        body = request
+        answers = answer
+        streamed = streams or {}
+        headers = with_headers or {}
+        not_modified = may_be_not_modified
+        problems = (*refuses, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    return Told

@@ -1,0 +1,135 @@
+"""Bad input on every route: refused as documented, without a word of it repeated, and without any effect."""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from structlog.typing import EventDict
+
+from tests.http.document import operation_at, operations
+from tests.http.world import ADA, NO_MESSAGE, NOBODY, Api, problem
+
+SECRETS = ("ebulon", "1877", "Zürich")
+"""What the table holds of a person: Zebulon, zebulon@example.com, born on 1877-07-07, in Zürich."""
+
+JSON = {"content-type": "application/json"}
+CSV = {"content-type": "text/csv"}
+Case = tuple[str, int, Mapping[str, Any]]
+
+PATHS: Mapping[str, str] = {"{id}": "{ada}", "{key}": "{message}"}
+PARTICULARS: tuple[Case, ...] = (
+    ("", 422, {"json": {"firstName": "Zebulon\n", "email": "zebulon@", "birthdayDate": "1877-07-07x"}}),
+    ("", 422, {"json": {"timezone": "Zürich", "leapDayRule": "Zebulon", "anniversaryDate": "--1877"}}),
+    ("", 422, {"json": {"zebulon@example.com": "Zebulon", "1877-07-07": True}}),
+    ("", 422, {"json": {"firstName": ["Zebulon"], "email": {"zebulon@example.com": 1877}, "timezone": 1877}}),
+    ("", 422, {"json": {"email": "zebulon@example.com" * 60, "firstName": "Zebulon" * 60}}),
+    (
+        "",
+        422,
+        {"json": {"firstName": "Zebulon\x00", "lastName": "Zebulon\u2028", "birthdayDate": "2877-07-07"}},
+    ),
+    ("", 422, {"json": ["Zebulon"]}),
+    ("", 422, {"json": "zebulon@example.com"}),
+    ("", 400, {"content": b'{"firstName": "Zebulon", "born": 1877-07-07}', "headers": JSON}),
+    ("", 400, {"content": b'{"firstName": "Zebulon\\ud800"}', "headers": JSON}),
+    ("", 400, {"content": b'{"firstName": "Zebulon\xff"}', "headers": JSON}),
+    ("", 400, {"content": b'{"email": "zebulon@example.com", "born": NaN}', "headers": JSON}),
+    ("", 413, {"content": b'{"firstName": "' + b"Zebulon" * 200_000 + b'"}', "headers": JSON}),
+    ("", 415, {"content": b'{"firstName": "Zebulon"}', "headers": {"content-type": "text/plain"}}),
+    ("", 415, {"content": b'{"firstName": "Zebulon"}', "headers": {"content-type": "text/x-zebulon"}}),
+    ("", 415, {"data": {"firstName": "Zebulon"}}),
+)
+CONDITIONS: tuple[Case, ...] = (
+    ("", 400, {"headers": {**JSON, "if-match": "zebulon@example.com"}, "content": b"{}"}),
+    ("", 412, {"headers": {**JSON, "if-match": '"zebulon@example.com"'}, "content": b"{}"}),
+    ("", 412, {"headers": {**JSON, "if-match": 'W/"1"'}, "content": b"{}"}),
+)
+LISTS: tuple[Case, ...] = (
+    ("?limit=1877-07-07", 422, {}),
+    ("?after=zebulon@example.com", 422, {}),
+    ("?limit=1&limit=1877", 422, {}),
+)
+CASES: Mapping[str, tuple[Case, ...]] = {
+    "POST /users": (*PARTICULARS, ("", 409, {"json": {**ADA, "firstName": "Zebulon"}})),
+    "PUT /users/{id}": (*PARTICULARS, *CONDITIONS),
+    "PATCH /users/{id}": (*PARTICULARS, *CONDITIONS),
+    "DELETE /users/{id}": (*CONDITIONS, ("?erase=zebulon", 422, {}), ("?erase=true&erase=true", 422, {})),
+    "GET /users/{id}": (("", 400, {"headers": {"if-none-match": "zebulon@example.com"}}),),
+    "GET /users": (
+        *LISTS,
+        ("?email=zebulon", 422, {}),
+        ("?email=zebulon@example.com", 404, {}),
+        ("?email=zebulon@example.com&limit=1", 422, {}),
+        ("?email=ada@example.com", 400, {"headers": {"if-none-match": "zebulon@example.com"}}),
+    ),
+    "POST /users/import": (
+        ("?dryRun=zebulon", 422, {"content": b"email", "headers": CSV}),
+        ("?defaultTimezone=Z%C3%BCrich", 422, {"content": b"email", "headers": CSV}),
+        ("", 422, {"content": b"Zebulon,zebulon@example.com,1877-07-07", "headers": CSV}),
+        ("", 422, {"content": b'"Zebulon\n' * 3, "headers": CSV}),
+        ("", 422, {"content": b"email,Zebulon\xff", "headers": CSV}),
+        ("", 413, {"content": b"email\nzebulon@example.com".ljust(20 * 1024 * 1024 + 1), "headers": CSV}),
+        ("", 415, {"json": {"email": "zebulon@example.com"}}),
+    ),
+    "GET /messages": (
+        *LISTS,
+        ("?status=zebulon", 422, {}),
+        ("?userId=zebulon@example.com", 422, {}),
+        ("?userId=1877-07-07", 422, {}),
+    ),
+    "POST /messages/{key}/retry": (("", 409, {"json": {"reason": "Zebulon"}}),),
+    "POST /messages/{key}/mark-sent": (("", 409, {"content": b"Zebulon"}),),
+}
+
+
+def cases() -> Iterator[Any]:
+    """Yield what is written above, and for every operation what goes wrong in the same way everywhere."""
+    for operation in operations():
+        name = str(operation)
+        everywhere: list[Case] = [
+            ("?zebulon@example.com=1877", 422, {}),
+            ("?Email=zebulon@example.com&q=Zebulon", 422, {}),
+        ]
+        for number, (query, status, rest) in enumerate([*everywhere, *CASES.get(name, ())]):
+            yield pytest.param(name, f"{name}{query}", status, rest, id=f"{name}-{number}")
+        if "{" in operation.path:
+            for number, id_ in enumerate(
+                ("zebulon@example.com", "1877-07-07", "%00Zebulon", NOBODY, NO_MESSAGE)
+            ):
+                asked = name.replace("{id}", id_).replace("{key}", id_)
+                yield pytest.param(name, asked, 404, {"json": {}}, id=f"{name}-nobody-{number}")
+
+
+@pytest.mark.parametrize(("name", "asked", "status", "rest"), cases())
+def test_bad_input_is_refused_without_being_repeated_and_changes_nothing(
+    api: Api, ada: str, logged: list[EventDict], name: str, asked: str, status: int, rest: Mapping[str, Any]
+) -> None:
+    method, path = asked.split(" ", 1)
+    path = path.replace("/users/{id}", ada).replace("/messages/{key}", api.message_of(ada))
+    before = api.service.store.committed.copy()
+    told_before = list(api.service.told.events)
+    logged.clear()
+
+    answer = api(method, path, **rest)
+
+    problem(answer, HTTPStatus(status))
+    operation = operation_at(*name.split(" "))
+    assert operation is not None
+    assert str(status) in operation.answers
+    for secret in SECRETS:
+        assert secret not in answer.text
+        assert secret not in repr(answer.headers.raw)
+        assert secret not in repr(logged)
+    assert [line["event"] for line in logged] == ["request_served"]
+    assert api.service.store.committed == before
+    assert api.service.told.events == told_before
+
+
+def test_every_route_with_a_body_or_a_parameter_of_its_own_is_in_the_table() -> None:
+    rich = {
+        str(one)
+        for one in operations()
+        if "requestBody" in one.told or any(part["in"] != "path" for part in one.told.get("parameters", ()))
+    }
+    assert rich <= CASES.keys() <= {str(one) for one in operations()}

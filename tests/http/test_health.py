@@ -1,0 +1,44 @@
+"""GET /health/live, /health/ready and /health/scheduler."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from application.statistics import SchedulerState
+from tests.http.world import Api, problem
+
+NOW = datetime(2027, 3, 13, 12, tzinfo=UTC)
+
+
+def test_a_service_that_is_well_says_so(api: Api, state: SchedulerState) -> None:
+    state.last_plan_at = NOW
+    assert api.get("/health/live").json() == {"status": "ok"}
+    assert api.get("/health/ready").json() == {"status": "ok", "database": "ok"}
+    assert api.get("/health/scheduler").json() == {"status": "ok", "scheduler": "ok"}
+
+
+def test_it_lives_without_its_database_but_is_not_ready(api: Api, state: SchedulerState) -> None:
+    state.last_plan_at = NOW
+    api.service.store.is_reachable = False
+    assert api.get("/health/live").status_code == HTTPStatus.OK
+    assert api.get("/health/scheduler").status_code == HTTPStatus.OK
+    answer = api.get("/health/ready")
+    assert problem(answer, HTTPStatus.SERVICE_UNAVAILABLE)["detail"].startswith("The database")
+    api.service.store.is_reachable = True
+    assert api.get("/health/ready").status_code == HTTPStatus.OK
+
+
+def test_a_scheduler_that_never_planned_is_not_well(api: Api) -> None:
+    found = problem(api.get("/health/scheduler"), HTTPStatus.SERVICE_UNAVAILABLE)
+    assert found["detail"] == "The scheduler has not planned yet."
+
+
+def test_one_failure_is_an_accident_and_three_are_a_trouble(api: Api, state: SchedulerState) -> None:
+    state.last_plan_at = NOW
+    for failures, status in ((1, 200), (2, 200), (3, 503), (30, 503), (0, 200)):
+        state.failures_in_a_row = failures
+        assert api.get("/health/scheduler").status_code == status
+
+
+def test_health_is_never_kept(api: Api) -> None:
+    for path in ("/health/live", "/health/ready", "/health/scheduler"):
+        assert api.get(path).headers["cache-control"] == "no-store"

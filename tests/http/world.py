@@ -1,0 +1,138 @@
+"""The API over the memory adapters, and short words for what its tests look at."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import attrs
+import httpx
+from litestar.testing import TestClient
+from litestar.types import ASGIApp
+
+from application.imports import ImportUsers
+from application.messages import GetMessage, ListMessages
+from application.ports import UnitOfWorkFactory, UserReader
+from application.statistics import SchedulerState, SchedulerStatistics
+from application.users import (
+    ChangeUser,
+    FindUserByEmail,
+    GetUser,
+    ListUsers,
+    RegisterUser,
+    RemoveUser,
+    UpcomingOfUser,
+)
+from entrypoints.http.app import create_app, with_edges
+from entrypoints.http.use_cases import UseCases
+from tests.contract.adapters import POLICY
+from tests.use_cases.service import Service
+
+T = TypeVar("T")
+
+ADA: Mapping[str, Any] = {
+    "firstName": "Ada",
+    "lastName": "Lovelace",
+    "email": "ada@example.com",
+    "timezone": "Europe/Berlin",
+    "birthdayDate": "1990-03-14",
+}
+"""Somebody who turns 37 tomorrow: the clock stands at noon on 13 March 2027, UTC."""
+NOBODY = "01900000-0000-7000-8000-000000000000"
+NO_MESSAGE = f"2027-03-14.birthday.{NOBODY}"
+
+
+def use_cases_of(
+    service: Service,
+    state: SchedulerState,
+    *,
+    users: UserReader | None = None,
+    unit_of_work: UnitOfWorkFactory | None = None,
+) -> UseCases:
+    """Wire the use cases as the service does, on other adapters where they are given."""
+    users, unit_of_work = users or service.users, unit_of_work or service.unit_of_work
+    return UseCases(
+        register_user=RegisterUser(unit_of_work, POLICY),
+        change_user=ChangeUser(unit_of_work, POLICY),
+        remove_user=RemoveUser(unit_of_work, POLICY),
+        get_user=GetUser(users),
+        find_user_by_email=FindUserByEmail(users),
+        list_users=ListUsers(users),
+        upcoming_of_user=UpcomingOfUser(unit_of_work, POLICY),
+        import_users=ImportUsers(unit_of_work, POLICY),
+        list_messages=ListMessages(service.ledger),
+        get_message=GetMessage(service.ledger),
+        act_on_message=service.operator,
+        scheduler_statistics=SchedulerStatistics(service.ledger, state),
+        message_reader=service.ledger,
+        scheduler_state=state,
+        clock=service.clock,
+    )
+
+
+def app_of(use_cases: UseCases) -> ASGIApp:
+    return with_edges(create_app(use_cases))
+
+
+@attrs.frozen
+class Api:
+    """A client of the API, and the service behind it."""
+
+    service: Service
+    client: TestClient[ASGIApp]
+
+    def __call__(self, method: str, path: str, **rest: Any) -> httpx.Response:
+        return self.client.request(method, path, **rest)
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self("GET", path, headers=_header_names(headers))
+
+    def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
+        return self("POST", path, json=body, headers=_header_names(headers))
+
+    def put(self, path: str, body: object, **headers: str) -> httpx.Response:
+        return self("PUT", path, json=body, headers=_header_names(headers))
+
+    def patch(self, path: str, body: object, **headers: str) -> httpx.Response:
+        return self("PATCH", path, json=body, headers=_header_names(headers))
+
+    def delete(self, path: str, **headers: str) -> httpx.Response:
+        return self("DELETE", path, headers=_header_names(headers))
+
+    def do(self, what: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        """Run something of the service's own on the loop of the application."""
+        portal = self.client.blocking_portal
+        return portal.call(what, *arguments)
+
+    def register(self, **changes: Any) -> str:
+        """Register Ada, or somebody who differs from her, and return where she is shown."""
+        answer = self.post("/users", {**ADA, **changes})
+        assert answer.status_code == HTTPStatus.CREATED, answer.text
+        return answer.headers["location"]
+
+    def message_of(self, user: str) -> str:
+        """Return where the only message of the user is shown."""
+        [message] = self.get(f"/messages?userId={user.removeprefix('/users/')}").json()["items"]
+        return f"/messages/{message['key']}"
+
+
+def _header_names(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def problem(answer: httpx.Response, status: HTTPStatus) -> dict[str, Any]:
+    """Return the problem that *answer* is, and check that it is one in every respect."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
+    found: dict[str, Any] = answer.json()
+    assert found.keys() <= {"type", "title", "status", "detail", "errors"}
+    assert (found["type"], found["title"], found["status"]) == ("about:blank", status.phrase, status.value)
+    return found
+
+
+def reasons(answer: httpx.Response) -> dict[str, str]:
+    """Return what is wrong, by field or parameter; each is told once."""
+    errors = problem(answer, HTTPStatus.UNPROCESSABLE_ENTITY)["errors"]
+    found = {one["field"]: one["detail"] for one in errors}
+    assert len(found) == len(errors)
+    return found
