@@ -35,12 +35,12 @@ class Operation:
         return f"{self.method} {self.path}"
 
     @property
-    def answers(self) -> Mapping[str, Any]:
+    def answers(self) -> Mapping[str, Mapping[str, Any]]:
         return {status: resolved(answer) for status, answer in self.told["responses"].items()}
 
     def success(self) -> Mapping[str, Any]:
-        [answer] = [answer for status, answer in self.answers.items() if status.startswith("2")]
-        return answer
+        [status] = [status for status in self.answers if status.startswith("2")]
+        return self.answers[status]
 
 
 @cache

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+import attrs
 import pytest
 from structlog.typing import EventDict
 
@@ -15,10 +16,21 @@ SECRETS = ("ebulon", "1877", "Zürich")
 
 JSON = {"content-type": "application/json"}
 CSV = {"content-type": "text/csv"}
-Case = tuple[str, int, Mapping[str, Any]]
+Row = tuple[str, int, Mapping[str, Any]]
+"""What follows the path, the status that it is refused with, and the rest of the request."""
 
-PATHS: Mapping[str, str] = {"{id}": "{ada}", "{key}": "{message}"}
-PARTICULARS: tuple[Case, ...] = (
+
+@attrs.frozen
+class Case:
+    """A row of the table, asked of an operation."""
+
+    operation: str
+    asked: str
+    status: int
+    rest: Mapping[str, Any]
+
+
+PARTICULARS: tuple[Row, ...] = (
     ("", 422, {"json": {"firstName": "Zebulon\n", "email": "zebulon@", "birthdayDate": "1877-07-07x"}}),
     ("", 422, {"json": {"timezone": "Zürich", "leapDayRule": "Zebulon", "anniversaryDate": "--1877"}}),
     ("", 422, {"json": {"zebulon@example.com": "Zebulon", "1877-07-07": True}}),
@@ -40,17 +52,17 @@ PARTICULARS: tuple[Case, ...] = (
     ("", 415, {"content": b'{"firstName": "Zebulon"}', "headers": {"content-type": "text/x-zebulon"}}),
     ("", 415, {"data": {"firstName": "Zebulon"}}),
 )
-CONDITIONS: tuple[Case, ...] = (
+CONDITIONS: tuple[Row, ...] = (
     ("", 400, {"headers": {**JSON, "if-match": "zebulon@example.com"}, "content": b"{}"}),
     ("", 412, {"headers": {**JSON, "if-match": '"zebulon@example.com"'}, "content": b"{}"}),
     ("", 412, {"headers": {**JSON, "if-match": 'W/"1"'}, "content": b"{}"}),
 )
-LISTS: tuple[Case, ...] = (
+LISTS: tuple[Row, ...] = (
     ("?limit=1877-07-07", 422, {}),
     ("?after=zebulon@example.com", 422, {}),
     ("?limit=1&limit=1877", 422, {}),
 )
-CASES: Mapping[str, tuple[Case, ...]] = {
+ROWS: Mapping[str, tuple[Row, ...]] = {
     "POST /users": (*PARTICULARS, ("", 409, {"json": {**ADA, "firstName": "Zebulon"}})),
     "PUT /users/{id}": (*PARTICULARS, *CONDITIONS),
     "PATCH /users/{id}": (*PARTICULARS, *CONDITIONS),
@@ -87,36 +99,36 @@ def cases() -> Iterator[Any]:
     """Yield what is written above, and for every operation what goes wrong in the same way everywhere."""
     for operation in operations():
         name = str(operation)
-        everywhere: list[Case] = [
+        everywhere: list[Row] = [
             ("?zebulon@example.com=1877", 422, {}),
             ("?Email=zebulon@example.com&q=Zebulon", 422, {}),
         ]
-        for number, (query, status, rest) in enumerate([*everywhere, *CASES.get(name, ())]):
-            yield pytest.param(name, f"{name}{query}", status, rest, id=f"{name}-{number}")
+        for number, (query, status, rest) in enumerate([*everywhere, *ROWS.get(name, ())]):
+            yield pytest.param(Case(name, f"{name}{query}", status, rest), id=f"{name}-{number}")
         if "{" in operation.path:
             for number, id_ in enumerate(
                 ("zebulon@example.com", "1877-07-07", "%00Zebulon", NOBODY, NO_MESSAGE)
             ):
                 asked = name.replace("{id}", id_).replace("{key}", id_)
-                yield pytest.param(name, asked, 404, {"json": {}}, id=f"{name}-nobody-{number}")
+                yield pytest.param(Case(name, asked, 404, {"json": {}}), id=f"{name}-nobody-{number}")
 
 
-@pytest.mark.parametrize(("name", "asked", "status", "rest"), cases())
+@pytest.mark.parametrize("case", tuple(cases()))
 def test_bad_input_is_refused_without_being_repeated_and_changes_nothing(
-    api: Api, ada: str, logged: list[EventDict], name: str, asked: str, status: int, rest: Mapping[str, Any]
+    api: Api, ada: str, logged: list[EventDict], case: Case
 ) -> None:
-    method, path = asked.split(" ", 1)
+    method, path = case.asked.split(" ", 1)
     path = path.replace("/users/{id}", ada).replace("/messages/{key}", api.message_of(ada))
     before = api.service.store.committed.copy()
     told_before = list(api.service.told.events)
     logged.clear()
 
-    answer = api(method, path, **rest)
+    answer = api(method, path, **case.rest)
 
-    problem(answer, HTTPStatus(status))
-    operation = operation_at(*name.split(" "))
+    problem(answer, HTTPStatus(case.status))
+    operation = operation_at(*case.operation.split(" "))
     assert operation is not None
-    assert str(status) in operation.answers
+    assert str(case.status) in operation.answers
     for secret in SECRETS:
         assert secret not in answer.text
         assert secret not in repr(answer.headers.raw)
@@ -132,4 +144,4 @@ def test_every_route_with_a_body_or_a_parameter_of_its_own_is_in_the_table() -> 
         for one in operations()
         if "requestBody" in one.told or any(part["in"] != "path" for part in one.told.get("parameters", ()))
     }
-    assert rich <= CASES.keys() <= {str(one) for one in operations()}
+    assert rich <= ROWS.keys() <= {str(one) for one in operations()}
