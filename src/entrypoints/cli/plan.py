@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 _DAYS_MAX = 3660
 _PLAN_DAYS_MAX = 400
+_FILE_WIDTH = 200  # columns are cut to a terminal's width, not in a file or a pipe
 
 
 @click.command("migrate")
@@ -67,7 +68,10 @@ def show_upcoming(days: int, *, as_json: bool) -> None:
             row["kind"],
             str(row["years"] or ""),
         )
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    console.print(table)
     click.echo(f"{len(rows)} messages in the next {days} days")
 
 

@@ -69,7 +69,9 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             version=version("birthdays"),
             description=_ABOUT,
             components=PROBLEM_ANSWERS,
-            openapi_router=Router("/schema", route_handlers=[], after_request=_without_pages),
+            openapi_router=Router(
+                "/schema", route_handlers=[], after_request=_without_pages, include_in_schema=False
+            ),
             render_plugins=[JsonRenderPlugin(path="/openapi.json", media_type=MediaType.JSON)],
             use_handler_docstrings=True,
         ),
