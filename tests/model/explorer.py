@@ -1,12 +1,14 @@
 """Breadth-first search through every state of a model, so that the first counterexample is a shortest one."""
 
-from collections.abc import Callable, Hashable, Sequence
+import gc
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 import attrs
 
 S = TypeVar("S", bound=Hashable)
-Label = tuple[str | int, ...]
+L = TypeVar("L")
 
 
 class TooManyStates(Exception):
@@ -15,7 +17,7 @@ class TooManyStates(Exception):
 
 @attrs.frozen(kw_only=True)
 class Report(Generic[S]):
-    """What a search found; *path* leads from the first state to *violation*, both included."""
+    """What a search found; *path* leads from the first state to the wrong one, both included."""
 
     states: int
     transitions: int
@@ -31,64 +33,69 @@ class Report(Generic[S]):
 
 def explore(
     first: S,
-    steps: Callable[[S], Sequence[tuple[Label, S]]],
+    steps: Callable[[S], Sequence[tuple[L, S]]],
     wrong: Callable[[S], str | None],
     *,
-    canonical: Callable[[S], S],
     states_max: int,
 ) -> Report[S]:
-    """Visit every state that *steps* reach from *first*, up to *canonical*, until one of them is *wrong*."""
-    start = canonical(first)
-    parents: dict[S, S | None] = {start: None}
-    frontier, transitions, depth = [start], 0, 0
-    found = wrong(start)
-    if found is not None:
-        return Report(states=1, transitions=0, depth=0, violation=found, path=(start,))
-    while frontier:
-        reached: list[S] = []
-        for state in frontier:
-            for _, raw in steps(state):
-                transitions += 1
-                following = canonical(raw)
-                if following in parents:
-                    continue
-                parents[following] = state
-                reached.append(following)
-                found = wrong(following)
-                if found is not None:
-                    path = _path(parents, following)
-                    return Report(
-                        states=len(parents),
-                        transitions=transitions,
-                        depth=depth + 1,
-                        violation=found,
-                        path=path,
-                    )
-        if len(parents) > states_max:
-            raise TooManyStates(f"more than {states_max} states, {depth} steps deep")
-        depth += bool(reached)
-        frontier = reached
-    return Report(states=len(parents), transitions=transitions, depth=depth)
+    """Visit every state that *steps* reach from *first*, until one of them is *wrong*."""
+    parents: dict[S, S | None] = {}
+    reached: list[S] = []
+    transitions, depth, violation = 0, 0, None
+
+    def visit(state: S, parent: S | None) -> bool:
+        nonlocal violation
+        if state not in parents:
+            parents[state] = parent
+            reached.append(state)
+            violation = wrong(state)
+        return violation is not None
+
+    with _no_garbage_collection():
+        visit(first, None)
+        while reached and violation is None:
+            if len(parents) > states_max:
+                raise TooManyStates(f"more than {states_max} states, {depth} steps deep")
+            frontier, reached = reached, []
+            for state in frontier:
+                following = steps(state)
+                transitions += len(following)
+                if any(visit(one, state) for _, one in following):
+                    break
+            depth += bool(reached)
+    path = _path(parents, reached[-1]) if violation is not None else ()
+    return Report(states=len(parents), transitions=transitions, depth=depth, violation=violation, path=path)
 
 
-def told(
-    first: S,
-    path: Sequence[S],
-    steps: Callable[[S], Sequence[tuple[Label, S]]],
-    *,
-    canonical: Callable[[S], S],
-) -> list[tuple[Label, S]]:
-    """Return the steps of *path* with their labels, as they happen from *first* without renaming anything."""
-    state, story = first, []
+def labels(
+    first: S, path: Sequence[S], steps: Callable[[S], Sequence[tuple[L, S]]], name: Callable[[S], S]
+) -> list[L]:
+    """Return the labels of the steps along *path*, taken from *first* on without renaming anything.
+
+    *name* gives the name under which a state stands in *path*.
+    """
+    state, found = first, []
     for wanted in path[1:]:
-        label, state = next(step for step in steps(state) if canonical(step[1]) == wanted)
-        story.append((label, state))
-    return story
+        label, state = next(step for step in steps(state) if name(step[1]) == wanted)
+        found.append(label)
+    return found
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Look for no cycles in millions of tuples that have none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _path(parents: dict[S, S | None], last: S) -> list[S]:
-    path, at = [], parents[last]
-    path.append(last)
+    path: list[S] = []
+    at: S | None = last
     while at is not None:
         path.append(at)
         at = parents[at]

@@ -26,23 +26,16 @@ def stored(shelf: Shelf, token: int, version: int, rules: Rules) -> Shelf:
     return shelf._replace(cell=version + 1) if may else shelf
 
 
-def _version_known(cell: int) -> int:
-    if cell >= _TOMBSTONE:
-        return cell - _TOMBSTONE - 1  # a tombstone forbids what is older than it
-    return cell - 1
-
-
 def invalidated(shelf: Shelf, version: int, rules: Rules, *, keeps: bool) -> Shelf:
-    """Delete value or lease, *keeps* what is as new as *version*, and leave a tombstone where those are used."""
+    """Delete value or lease, *keeps* what is as new as *version*; leave a tombstone where those are used."""
     cell, held = shelf.cell, version_in(shelf)
     if keeps and held is not None and held >= version - (not rules.versions_every_change):
-        pass
-    elif rules.filling is Filling.TOMBSTONE:
-        cell = max(cell, _TOMBSTONE + version)
-    elif cell >= EMPTY or rules.deletes_leases:
-        cell = EMPTY
-    done = max(shelf.invalidated, version) if rules.marks_invalidations else 0
-    return Shelf(cell, shelf.watermark, done)
+        return shelf
+    if rules.filling is Filling.TOMBSTONE:
+        return shelf._replace(cell=max(cell, _TOMBSTONE + version))
+    if cell > EMPTY or (cell < EMPTY and rules.deletes_leases):
+        return shelf._replace(cell=EMPTY)
+    return shelf
 
 
 def swept(shelf: Shelf, script: Script, rules: Rules) -> Shelf | None:
@@ -52,12 +45,23 @@ def swept(shelf: Shelf, script: Script, rules: Rules) -> Shelf | None:
         return shelf._replace(watermark=max(watermark, script.number))
     if rules.has_watermark and watermark < script.base:
         return None
-    deleted = invalidated(shelf, script.version, rules, keeps=True) if script.version else shelf
+    deleted = invalidated(shelf, script.rows[-1], rules, keeps=True) if script.rows else shelf
     if not rules.has_watermark:
         return deleted
     return deleted._replace(watermark=max(watermark, script.number))
 
 
+def promising(shelf: Shelf, version: int) -> Shelf:
+    """Return *shelf* on which nothing older than *version* may be seen from now on."""
+    return shelf._replace(promised=max(shelf.promised, version))
+
+
 def may_be_evicted(shelf: Shelf) -> bool:
     """Tombstones are spared, to be fair to them."""
     return EMPTY != shelf.cell < _TOMBSTONE
+
+
+def _version_known(cell: int) -> int:
+    if cell >= _TOMBSTONE:
+        return cell - _TOMBSTONE - 1  # a tombstone forbids what is older than it
+    return cell - 1

@@ -8,17 +8,18 @@ ABSENT = -1
 PENDING = -1
 GONE = -2
 UNREAD = -1
+NOT_YET = -3
 
 
 class Postgres(NamedTuple):
     """The primary: what is committed, and what it knows of the deliveries.
 
     *rows* has one number for each commit: PENDING, the batch that delivered it, or GONE. Commits age in their
-    order: the first *overdue* ones are older than B.
+    order: the first *aged* ones are older than B. Batches up to *purged* may have lost rows.
     """
 
     version: int
-    overdue: int
+    aged: int
     rows: tuple[int, ...]
     acknowledged: int
     epoch: int
@@ -28,34 +29,33 @@ class Postgres(NamedTuple):
 class Shelf(NamedTuple):
     """The key and its watermark in one epoch on one server.
 
-    *cell* is EMPTY, a version plus one, or a lease as a negative token. *invalidated* is no part of Redis: it
-    remembers the newest version whose invalidation was carried out here.
+    *cell* is EMPTY, a version plus one, or a lease as a negative token. *promised* is no part of Redis: no
+    version below it may be seen here again.
     """
 
     cell: int
     watermark: int
-    invalidated: int
+    promised: int
 
 
 Server: TypeAlias = tuple[Shelf, ...]
 
 
 class Script(NamedTuple):
-    """What a sweeper sends: delete what is older than *version*, or begin the epoch."""
+    """What a sweeper sends: delete what is older than the newest of *rows*, or begin the epoch."""
 
     begins: bool
     number: int
     base: int
-    version: int
+    rows: tuple[int, ...]
     epoch: int
 
 
 class Sweep(NamedTuple):
-    """A sweeper that holds the shard's lock; whether Redis has answered; the versions it delivers."""
+    """A sweeper that holds the shard's lock, and whether Redis has answered it."""
 
     is_answered: bool
     script: Script
-    rows: tuple[int, ...]
 
 
 class Fill(NamedTuple):
@@ -72,6 +72,7 @@ class Poll(NamedTuple):
     epoch: int
     acknowledged: int
     seen: int
+    is_listed: bool
 
 
 class Reply(NamedTuple):
@@ -102,3 +103,23 @@ class State(NamedTuple):
 
 
 VOID = Shelf(EMPTY, ABSENT, 0)
+
+
+def with_shelf(server: Server, epoch: int, shelf: Shelf) -> Server:
+    """Return *server* with *shelf* in its place."""
+    return (*server[:epoch], shelf, *server[epoch + 1 :])
+
+
+def with_copy(state: State, index: int, server: Server) -> tuple[Server, ...]:
+    """Return the copies with *server* in the place of one; their order means nothing."""
+    return tuple(sorted((*state.copies[:index], server, *state.copies[index + 1 :])))
+
+
+def pending(postgres: Postgres) -> list[int]:
+    """Return the versions whose invalidation waits."""
+    return [version for version, row in enumerate(postgres.rows, 1) if row == PENDING]
+
+
+def is_overdue(postgres: Postgres) -> bool:
+    """Return whether an invalidation has waited for longer than B."""
+    return PENDING in postgres.rows[: postgres.aged]
