@@ -40,7 +40,6 @@ def send(
         b'{"firstName": "\x00"}',
         b"[" * 100_000,
         b'{"a":' * 100_000,
-        b'{"a":' * 2000 + b"1" + b"}" * 2000,
         b"{}{}",
     ),
     ids=lambda body: repr(body[:24]),

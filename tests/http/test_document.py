@@ -107,7 +107,7 @@ def test_an_operation_documents_its_problems(operation: Operation) -> None:
         [(media_type, content)] = answer["content"].items()
         assert media_type == "application/problem+json"
         [example] = content["examples"].values()
-        assert read(example["value"])["status"] == status if isinstance(example["value"], bytes) else True
+        assert example["value"]["status"] == status
         assert list(misfits(content["schema"], example["value"])) == []
 
 

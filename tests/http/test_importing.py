@@ -128,11 +128,22 @@ def test_a_byte_order_mark_and_a_charset_do_no_harm(api: Api) -> None:
 
 
 def test_a_file_may_have_twenty_mebibytes(api: Api) -> None:
-    data = f"{HEADER}\n{ADA}\n".encode().ljust(20 * 1024 * 1024, b"\n")
+    row = f"{ADA}{'x' * 100_000}\n".encode()
+    data = f"{HEADER}\n".encode() + row * (20 * 1024 * 1024 // len(row))
+    data += b"#" * (20 * 1024 * 1024 - len(data))
     headers = {"content-type": "text/csv"}
     assert api("POST", "/users/import", content=data, headers=headers).json()["created"] == 1
-    answer = api("POST", "/users/import", content=data + b"\n", headers=headers)
-    problem(answer, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    answer = api("POST", "/users/import", content=data + b"#", headers=headers)
+    found = problem(answer, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    assert found["detail"] == "The body may have at most 20971520 bytes."
+
+
+@pytest.mark.parametrize("end", (b"\n", b"\r", b"\r\n"))
+def test_a_file_may_have_half_a_million_lines(api: Api, end: bytes) -> None:
+    headers = {"content-type": "text/csv"}
+    answer = api("POST", "/users/import", content=b"email" + end * 500_001, headers=headers)
+    found = problem(answer, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    assert found["detail"] == "The file may have at most 500000 lines; send it in parts."
 
 
 @pytest.mark.parametrize(

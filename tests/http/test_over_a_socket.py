@@ -1,0 +1,193 @@
+"""The API under its real server, spoken to byte by byte: what a client in the process cannot show."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import pytest
+import uvicorn
+from litestar.types import ASGIApp
+from structlog.typing import EventDict
+
+from application.statistics import SchedulerState
+from tests.http.world import ADA, app_of, use_cases_of
+from tests.use_cases.service import Service
+
+WITHIN_S = 10
+
+
+@attrs.frozen
+class Answer:
+    """One answer as it came over the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@attrs.frozen
+class Connection:
+    """A connection on which one request follows the other."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def ask(self, request: str, *headers: str, body: bytes = b"", is_whole: bool = True) -> Answer:
+        lines = [f"{request} HTTP/1.1", "Host: localhost", *headers]
+        if body and is_whole:
+            lines.append(f"Content-Length: {len(body)}")
+        self.writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        async with asyncio.timeout(WITHIN_S):
+            return await self._answer(has_body=not request.startswith("HEAD"))
+
+    async def _answer(self, *, has_body: bool) -> Answer:
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.strip().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        length = int(headers.get("content-length", 0)) if has_body else 0
+        return Answer(int(first.split(" ")[1]), headers, await self.reader.readexactly(length))
+
+
+@pytest.fixture
+async def connection(
+    service: Service, state: SchedulerState, logged: list[EventDict]
+) -> AsyncIterator[Connection]:
+    app = app_of(use_cases_of(service, state))
+    async with serving(app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        yield Connection(reader, writer)
+        writer.close()
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[int]:
+    """Serve *app* on a free port, which is lent, as long as this lasts."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        await task
+
+
+async def test_an_answer_to_head_has_no_body_and_the_connection_goes_on(
+    connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = json.dumps(dict(ADA)).encode()
+    user = (await connection.ask("POST /users", "Content-Type: application/json", body=body)).headers[
+        "location"
+    ]
+    for path in (user, "/users", f"{user}/upcoming", "/schema", "/nothing", "/health/live"):
+        headed = await connection.ask(f"HEAD {path}")
+        got = await connection.ask(f"GET {path}")
+        assert headed.status == got.status
+        assert headed.headers["content-length"] == str(len(got.body))
+    assert caplog.records == [], "the server has seen nothing odd"
+
+
+async def test_a_condition_that_holds_is_answered_without_a_body(connection: Connection) -> None:
+    body = json.dumps(dict(ADA)).encode()
+    user = (await connection.ask("POST /users", "Content-Type: application/json", body=body)).headers[
+        "location"
+    ]
+    for method in ("GET", "HEAD"):
+        answer = await connection.ask(f"{method} {user}", 'If-None-Match: "1"')
+        assert (answer.status, "content-length" in answer.headers) == (304, False)
+    assert (await connection.ask(f"DELETE {user}")).status == 204
+    assert (await connection.ask(f"GET {user}")).status == 404
+
+
+async def test_a_body_that_is_too_large_is_refused_and_the_next_request_is_served(
+    connection: Connection,
+) -> None:
+    answer = await connection.ask("POST /users", "Content-Type: application/json", body=b" " * 2_000_000)
+    assert (answer.status, json.loads(answer.body)["status"]) == (413, 413)
+    assert (await connection.ask("GET /health/live")).status == 200
+
+
+async def test_a_body_in_chunks_is_bounded_too(connection: Connection) -> None:
+    chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+    answer = await connection.ask(
+        "POST /users",
+        "Content-Type: application/json",
+        "Transfer-Encoding: chunked",
+        body=chunk * 2 + b"0\r\n\r\n",
+        is_whole=False,
+    )
+    assert answer.status == 413
+
+
+async def test_who_goes_away_in_the_middle_of_a_body_is_not_our_failure(
+    connection: Connection, logged: list[EventDict]
+) -> None:
+    connection.writer.write(
+        b"POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b'Content-Length: 200\r\n\r\n{"firstName": '
+    )
+    await connection.writer.drain()
+    await asyncio.sleep(0.05)
+    connection.writer.close()
+    async with asyncio.timeout(WITHIN_S):
+        while not logged:  # noqa: ASYNC110  # nobody tells when a line is logged
+            await asyncio.sleep(0.005)
+    [line] = logged
+    assert (line["event"], line["status"]) == ("request_served", 400)
+
+
+@pytest.mark.parametrize(
+    ("request_", "header"),
+    (
+        ("GET /users?email=%ff%fe", "X: y"),
+        ("GET /users?%ff=%zz&%=1&&=", "X: y"),
+        ("GET /users/%ff%00", "X: y"),
+        ("GET /users/x", "If-None-Match: \xff"),
+        ("GET /users/x", "X-Request-Id: \xff\xfe"),
+        ("DELETE /users/01900000-0000-7000-8000-000000000000", "If-Match: \xff"),
+        ("POST /users", "Content-Type: \xff; charset=\xff"),
+        ("POST /users/import", "Accept: \xff;q=\xff"),
+    ),
+)
+async def test_bytes_that_are_no_text_are_the_callers_mistake(
+    connection: Connection, request_: str, header: str
+) -> None:
+    answer = await connection.ask(request_, header)
+    assert 400 <= answer.status < 500
+    assert answer.headers["x-request-id"].isalnum()
+    assert b"\xff" not in answer.body
+
+
+async def test_lines_are_sent_as_they_come(connection: Connection) -> None:
+    rows = "".join(f"p{number}@example.com,P,L,UTC\n" for number in range(1100))
+    data = f"email,first_name,last_name,timezone\n{rows}".encode()
+    connection.writer.write(
+        b"POST /users/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n"
+        b"Accept: application/x-ndjson\r\nContent-Length: %d\r\n\r\n" % len(data) + data
+    )
+    async with asyncio.timeout(WITHIN_S):
+        head = (await connection.reader.readuntil(b"\r\n\r\n")).lower()
+        assert b"transfer-encoding: chunked" in head
+        chunks = []
+        while size := int(await connection.reader.readuntil(b"\r\n"), 16):
+            chunks.append(json.loads(await connection.reader.readexactly(size + 2)))
+    assert [chunk.get("done") for chunk in chunks] == [0, 500, 1000, 1100, None]
+
+
+async def test_others_are_served_while_a_large_file_is_read(
+    connection: Connection, logged: list[EventDict]
+) -> None:
+    # No line is a person's, and to suggest another zone takes a while for each.
+    data = b"email,timezone" + b"".join(b"
+p%d@example.com,Europe/Berln%d" % (one, one) for one in range(600))
+    large = asyncio.create_task(connection.ask("POST /users/import", "Content-Type: text/csv", body=data))
+    await asyncio.sleep(0.05)
+    reader, writer = await asyncio.open_connection(*connection.writer.get_extra_info("peername"))
+    assert (await Connection(reader, writer).ask("GET /health/live")).status == 200
+    writer.close()
+    assert (await large).status == 200
+    assert [line["route"] for line in logged] == ["/health/live", "/users/import"]
