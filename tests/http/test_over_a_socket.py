@@ -182,8 +182,8 @@ async def test_others_are_served_while_a_large_file_is_read(
     connection: Connection, logged: list[EventDict]
 ) -> None:
     # No line is a person's, and to suggest another zone takes a while for each.
-    data = b"email,timezone" + b"".join(b"
-p%d@example.com,Europe/Berln%d" % (one, one) for one in range(600))
+    rows = "".join(f"p{number}@example.com,Europe/Berln{number}\n" for number in range(600))
+    data = f"email,timezone\n{rows}".encode()
     large = asyncio.create_task(connection.ask("POST /users/import", "Content-Type: text/csv", body=data))
     await asyncio.sleep(0.05)
     reader, writer = await asyncio.open_connection(*connection.writer.get_extra_info("peername"))

@@ -135,7 +135,7 @@ USER_CHANGE = _json_body([JSON], CHANGE, ())
 USER_PATCH = _json_body([JSON, MERGE_PATCH], CHANGE, ())
 CSV_FILE = RequestBody(
     required=True,
-    description="UTF-8, at most 20 MiB, with a header line; the column 'email' is needed.",
+    description="UTF-8, at most 20 MiB and 500000 lines, with a header line; the column 'email' is needed.",
     content={
         "text/csv": OpenAPIMediaType(
             schema=Schema(type=_TEXT),

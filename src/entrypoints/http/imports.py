@@ -28,6 +28,7 @@ from entrypoints.http.use_cases import UseCases
 log = structlog.get_logger()
 
 FILE_BYTES_MAX = 20 * 1024 * 1024
+FILE_LINES_MAX = 500_000
 NDJSON = "application/x-ndjson"
 _VARY = {"Vary": "Accept"}
 _BROKEN_OFF = (
@@ -71,6 +72,7 @@ class ImportController(Controller):
         require_type(request, "text/csv")
         dry_run, timezone = yes_or_no(request, "dryRun"), _default_timezone(request)
         data = await read_body(request, FILE_BYTES_MAX)
+        _refuse_too_many_lines(data)
         # A large file takes seconds to read: meanwhile others are served, and messages leave.
         people = await asyncio.to_thread(read_people, data, default_timezone=timezone)
         reports = _as_one(use_cases.import_users(people, dry_run=dry_run))
@@ -83,6 +85,15 @@ class ImportController(Controller):
         async for latest in reports:
             report = latest
         return Response(told(report), headers=_VARY)
+
+
+def _refuse_too_many_lines(data: bytes) -> None:
+    # Ten million lines of two bytes would bring as many problems, a hundred times as large as the file.
+    if max(data.count(b"\n"), data.count(b"\r")) > FILE_LINES_MAX:
+        raise RequestRefused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"The file may have at most {FILE_LINES_MAX} lines; send it in parts.",
+        )
 
 
 def _default_timezone(request: AnyRequest) -> str | None:
