@@ -6,10 +6,13 @@ from typing import Any
 
 import attrs
 import pytest
+from litestar.testing import TestClient
 from structlog.typing import EventDict
 
+from application.statistics import SchedulerState
 from tests.http.document import operation_at, operations
-from tests.http.world import ADA, NO_MESSAGE, NOBODY, Api, problem
+from tests.http.world import ADA, NO_MESSAGE, NOBODY, Api, app_of, problem, use_cases_of
+from tests.use_cases.service import Service
 
 SECRETS = ("ebulon", "1877", "Zürich")
 """What the table holds of a person: Zebulon, zebulon@example.com, born on 1877-07-07, in Zürich."""
@@ -111,6 +114,19 @@ def cases() -> Iterator[Any]:
             ):
                 asked = name.replace("{id}", id_).replace("{key}", id_)
                 yield pytest.param(Case(name, asked, 404, {"json": {}}), id=f"{name}-nobody-{number}")
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    """One for the whole table, since no row of it may change anything."""
+    service = Service()
+    with TestClient(app_of(use_cases_of(service, SchedulerState()))) as client:
+        yield Api(service, client)
+
+
+@pytest.fixture(scope="module")
+def ada(api: Api) -> str:
+    return api.register()
 
 
 @pytest.mark.parametrize("case", tuple(cases()))

@@ -65,6 +65,10 @@ def test_every_operation_has_a_name_of_its_own() -> None:
     assert len(set(names)) == len(names)
 
 
+def test_names_of_schemas_are_plain() -> None:
+    assert all(name.isalpha() for name in document()["components"]["schemas"])
+
+
 def test_every_reference_leads_somewhere() -> None:
     found = list(references(document()))
     assert found

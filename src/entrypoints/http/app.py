@@ -75,7 +75,6 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             render_plugins=[JsonRenderPlugin(path="/openapi.json", media_type=MediaType.JSON)],
             use_handler_docstrings=True,
         ),
-        request_max_body_size=None,  # each body is bounded where it is read
         logging_config=None,
         debug=False,
     )

@@ -14,7 +14,7 @@ from entrypoints.http.operations import operation
 from entrypoints.http.pages import bad_cursor, linked_page, read_cursor
 from entrypoints.http.parameters import bad_parameter, key_of, one_parameter, user_id_of, whole_number
 from entrypoints.http.requests import AnyRequest
-from entrypoints.http.resources import MessageResource, PageResource, SchedulerResource
+from entrypoints.http.resources import MessagePage, MessageResource, SchedulerResource
 from entrypoints.http.use_cases import UseCases
 
 _ACTION = operation(
@@ -42,9 +42,7 @@ class MessageController(Controller):
             refuses=(HTTPStatus.SERVICE_UNAVAILABLE,),
         ),
     )
-    async def list(
-        self, request: AnyRequest, use_cases: NamedDependency[UseCases]
-    ) -> Response[PageResource[MessageResource]]:
+    async def list(self, request: AnyRequest, use_cases: NamedDependency[UseCases]) -> Response[MessagePage]:
         """List the ledger in pages."""
         after = one_parameter(request, "after")
         page = await use_cases.list_messages(
@@ -54,7 +52,7 @@ class MessageController(Controller):
             user_id=_user_id(request),
         )
         items = [MessageResource.of(view) for view in page.items]
-        return linked_page(request, items, items[-1].key if page.more else None)
+        return linked_page(request, MessagePage, items, items[-1].key if page.more else None)
 
     @get(
         "/{key:str}",

@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from litestar import Response
@@ -11,12 +11,14 @@ from litestar import Response
 from entrypoints.http.parameters import bad_parameter
 from entrypoints.http.problems import RequestRefused
 from entrypoints.http.requests import AnyRequest
-from entrypoints.http.resources import PageResource
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 
-def linked_page(request: AnyRequest, items: Sequence[T], last: str | None) -> Response[Any]:
+def linked_page(
+    request: AnyRequest, page: Callable[[Sequence[T], str | None], P], items: Sequence[T], last: str | None
+) -> Response[P]:
     """Answer a page; *last* is the key of its last item if there is a page after it."""
     headers = {"Cache-Control": "private, no-cache"}
     cursor = None
@@ -24,7 +26,7 @@ def linked_page(request: AnyRequest, items: Sequence[T], last: str | None) -> Re
         cursor = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
         kept = [(name, value) for name, value in parse_qsl(request.url.query) if name != "after"]
         headers["Link"] = f'<{request.url.path}?{urlencode([*kept, ("after", cursor)])}>; rel="next"'
-    return Response(PageResource(items, cursor), headers=headers)
+    return Response(page(items, cursor), headers=headers)
 
 
 def read_cursor(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -15,8 +14,6 @@ from application.views import MessageView, UserView
 from domain.due import WallTime, zone
 from domain.message import Reason, Status
 from domain.occasion import Kind, LeapDayRule
-
-T = TypeVar("T")
 
 
 class Resource(msgspec.Struct, rename="camel", frozen=True):
@@ -126,10 +123,17 @@ class UpcomingOfUserResource(Resource, frozen=True):
         )
 
 
-class PageResource(Resource, Generic[T], frozen=True):
-    """A page of a list; *next* is the cursor of the one after it, null at the end."""
+class UserPage(Resource, frozen=True):
+    """A page of people; *next* is the cursor of the one after it, null at the end."""
 
-    items: Sequence[T]
+    items: Sequence[UserResource]
+    next: str | None
+
+
+class MessagePage(Resource, frozen=True):
+    """A page of the ledger; *next* is the cursor of the one after it, null at the end."""
+
+    items: Sequence[MessageResource]
     next: str | None
 
 

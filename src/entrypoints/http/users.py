@@ -16,7 +16,7 @@ from entrypoints.http.operations import operation
 from entrypoints.http.pages import bad_cursor, linked_page, read_cursor
 from entrypoints.http.parameters import bad_parameter, one_parameter, user_id_of, whole_number, yes_or_no
 from entrypoints.http.requests import JSON, MERGE_PATCH, AnyRequest, read_particulars
-from entrypoints.http.resources import PageResource, UpcomingOfUserResource, UserResource
+from entrypoints.http.resources import UpcomingOfUserResource, UserPage, UserResource
 from entrypoints.http.use_cases import UseCases
 
 _BODY_PROBLEMS = (
@@ -69,7 +69,7 @@ class UserController(Controller):
     )
     async def list(
         self, request: AnyRequest, use_cases: NamedDependency[UseCases]
-    ) -> Response[PageResource[UserResource] | UserResource]:
+    ) -> Response[UserPage | UserResource]:
         """List people in the order of their registration; with *email*, answer the one person.
 
         The conditions and the headers ETag and X-Cache belong to the one person, Link to the list.
@@ -81,7 +81,7 @@ class UserController(Controller):
         after = one_parameter(request, "after")
         page = await use_cases.list_users(None if after is None else _user_cursor(after), limit)
         items = [UserResource.of(view) for view in page.items]
-        return linked_page(request, items, str(items[-1].id) if page.more else None)
+        return linked_page(request, UserPage, items, str(items[-1].id) if page.more else None)
 
     @get(
         "/{id:str}",
