@@ -3,16 +3,18 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Self
 
 import attrs
 
+from application.cache_ports import shard_of
 from application.errors import StoreUnavailable
+from application.invalidation import keys_of, user_key
 from application.ports import Clock
-from domain.events import Event, MessagesChanged
+from domain.events import Event, MessagesChanged, UserChanged, UserDeleted
 from domain.message import Message, MessageKey
 from domain.user import User, UserId
 
@@ -32,9 +34,44 @@ class State:
         return type(self)(dict(self.users), dict(self.messages), dict(self.leases))
 
 
+EVERYTHING = "*"
+"""What stands in the outbox where an epoch has yet to be begun; it is no key."""
+_BULK = 1000
+
+
+@attrs.define(eq=False)
+class Invalidation:
+    """A row of the outbox; *batch* is None while it is pending."""
+
+    key: str
+    version: int
+    written_s: float
+    batch: int | None = None
+    delivered_s: float = 0.0
+
+
+@attrs.define(eq=False)
+class Outbox:
+    """The invalidations of one shard, the oldest first, and its numbers."""
+
+    rows: list[Invalidation]
+    epoch: int = 1
+    drawn: int = 0
+    base: int = 0
+    purged: int = 0
+    is_lent: bool = False
+
+    @property
+    def pending(self) -> list[Invalidation]:
+        return [row for row in self.rows if row.batch is None]
+
+    def delivered(self, since: int) -> list[Invalidation]:
+        return [row for row in self.rows if row.batch is not None and row.batch > since]
+
+
 @attrs.define(eq=False)
 class MemoryStore:
-    """The committed state, and the lock by which one unit of work goes after the other.
+    """The committed state, the outbox, and the lock by which one unit of work goes after the other.
 
     Set *is_reachable* to False, and it behaves like a database that cannot be reached.
     """
@@ -44,6 +81,7 @@ class MemoryStore:
     jitter: Callable[[], float] = random.random
     is_reachable: bool = True
     _state: State = attrs.field(factory=State, init=False)
+    _outboxes: dict[int, Outbox] = attrs.field(factory=dict, init=False)
     _lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _holder: asyncio.Task[object] | None = attrs.field(default=None, init=False)
 
@@ -64,10 +102,28 @@ class MemoryStore:
         await self._lock.acquire()
         self._holder = task
 
-    def commit(self, state: State) -> None:
+    def outbox(self, shard: int) -> Outbox:
+        """Return the outbox, whose epoch has yet to be begun if it is new. Raises StoreUnavailable."""
+        if not self.is_reachable:
+            raise StoreUnavailable
+        if shard not in self._outboxes:
+            self._outboxes[shard] = Outbox([Invalidation(EVERYTHING, 0, self.monotonic())])
+        return self._outboxes[shard]
+
+    def commit(self, state: State, events: Sequence[Event] = ()) -> None:
+        """Take over *state*, and with it the keys of what has happened."""
         if not self.is_reachable:
             raise StoreUnavailable
         self._state = state
+        changed = [event for event in events if isinstance(event, UserChanged | UserDeleted)]
+        if len(changed) > _BULK:
+            outbox = self.outbox(shard_of(EVERYTHING))
+            outbox.epoch += 1
+            outbox.rows.append(Invalidation(EVERYTHING, 0, self.monotonic()))
+        versions = {user_key(user.id): user.version for user in state.users.values()} if changed else {}
+        for key in sorted({key for event in events for key in keys_of(event)}):
+            row = Invalidation(key, versions.get(key, 0), self.monotonic())
+            self.outbox(shard_of(key)).rows.append(row)
 
     def release(self) -> None:
         self._holder = None

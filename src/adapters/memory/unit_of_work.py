@@ -10,6 +10,7 @@ from adapters.memory.messages import MemoryMessages
 from adapters.memory.store import MemoryStore, Transaction
 from adapters.memory.users import MemoryUsers
 from application.ports import EventHandler, UnitOfWork
+from application.transaction_guard import TransactionMark
 from domain.events import Event
 
 
@@ -23,7 +24,7 @@ class MemoryUnitOfWork(UnitOfWork):
     Stricter than a database: a task cannot open one inside another, nor commit inside a savepoint.
     """
 
-    __slots__ = ("_handler", "_savepoints", "_store", "_transaction", "messages", "users")
+    __slots__ = ("_handler", "_mark", "_savepoints", "_store", "_transaction", "messages", "users")
 
     users: MemoryUsers
     messages: MemoryMessages
@@ -31,6 +32,7 @@ class MemoryUnitOfWork(UnitOfWork):
     def __init__(self, store: MemoryStore, handler: EventHandler = tell_nobody) -> None:
         self._store = store
         self._handler = handler
+        self._mark = TransactionMark()
         self._savepoints = 0
         self._transaction: Transaction | None = None
 
@@ -45,6 +47,7 @@ class MemoryUnitOfWork(UnitOfWork):
             raise
         self.users = MemoryUsers(self._transaction)
         self.messages = MemoryMessages(self._transaction, self._store)
+        self._mark.begin()
         return self
 
     async def __aexit__(
@@ -67,7 +70,7 @@ class MemoryUnitOfWork(UnitOfWork):
         transaction = self._open_transaction
         if self._savepoints:
             raise RuntimeError("A savepoint is open; leave it before the commit.")
-        self._store.commit(transaction.state)
+        self._store.commit(transaction.state, transaction.events)
         self._end()
         if transaction.events:
             await self._handler(transaction.events)
@@ -79,6 +82,7 @@ class MemoryUnitOfWork(UnitOfWork):
         return self._transaction
 
     def _end(self) -> None:
+        self._mark.end()
         self._open_transaction.end()
         self._store.release()
 

@@ -16,6 +16,7 @@ from adapters.postgres.transaction import Transaction
 from adapters.postgres.users import PostgresUsers
 from application.errors import CommitOutcomeUnknown, StoreUnavailable
 from application.ports import EventHandler, Messages, UnitOfWork, Users
+from application.transaction_guard import TransactionMark
 
 log = structlog.get_logger()
 
@@ -23,7 +24,7 @@ log = structlog.get_logger()
 class PostgresUnitOfWork(UnitOfWork):
     """A transaction in read committed; what must not change meanwhile is locked by the repositories."""
 
-    __slots__ = ("_engine", "_handler", "_transaction", "messages", "users")
+    __slots__ = ("_engine", "_handler", "_mark", "_transaction", "messages", "users")
 
     users: Users
     messages: Messages
@@ -31,6 +32,7 @@ class PostgresUnitOfWork(UnitOfWork):
     def __init__(self, engine: AsyncEngine, handler: EventHandler) -> None:
         self._engine = engine
         self._handler = handler
+        self._mark = TransactionMark()
         self._transaction: Transaction | None = None
 
     async def __aenter__(self) -> Self:
@@ -46,6 +48,7 @@ class PostgresUnitOfWork(UnitOfWork):
         self._transaction = Transaction(connection)
         self.users = PostgresUsers(self._transaction)
         self.messages = PostgresMessages(self._transaction)
+        self._mark.begin()
         return self
 
     async def __aexit__(
@@ -55,7 +58,10 @@ class PostgresUnitOfWork(UnitOfWork):
         traceback: TracebackType | None,
     ) -> None:
         # Closing rolls back; shielded, or a cancelled request would leave the connection in its transaction.
-        await asyncio.shield(asyncio.ensure_future(_close(self._begun())))
+        try:
+            await asyncio.shield(asyncio.ensure_future(_close(self._begun())))
+        finally:
+            self._mark.end()
         if error is not None and means_unavailable(error):
             raise StoreUnavailable from error
 
@@ -87,7 +93,10 @@ class PostgresUnitOfWork(UnitOfWork):
 
     async def _commit(self, connection: AsyncConnection) -> None:
         try:
-            await connection.commit()
+            try:
+                await connection.commit()
+            finally:
+                self._mark.end()
         except Exception as error:
             if not means_unavailable(error):
                 raise
