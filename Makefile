@@ -24,14 +24,14 @@ run: setup ## serve API and scheduler on 127.0.0.1:8000 with PostgreSQL and Valk
 	@exec $(BIN)/birthdays serve
 
 test: check ## every test, with real servers
-	$(BIN)/pytest -m servers -n 2
+	$(BIN)/pytest -m "servers or slow" -n 2
 
 check: setup ## format, lint, types, import rules, unit tests; under a minute
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not servers" -n 2
+	$(BIN)/pytest -m "not servers and not slow" -n 2
 
 format: setup ## bring the code into the one format
 	$(BIN)/ruff format

@@ -17,7 +17,10 @@ def configure_logs(log_format: str) -> None:
     ]
     if people:
         structlog.configure(
-            processors=[*shared, structlog.dev.ConsoleRenderer()],
+            processors=[
+                *shared,
+                structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+            ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
             cache_logger_on_first_use=True,
@@ -27,7 +30,9 @@ def configure_logs(log_format: str) -> None:
         structlog.configure(
             processors=[
                 *shared,
-                structlog.processors.dict_tracebacks,
+                structlog.processors.ExceptionRenderer(
+                    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # they hold people
+                ),
                 structlog.processors.JSONRenderer(serializer=lambda event, **_: encoder.encode(event)),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

@@ -16,6 +16,8 @@ from tests.model.shelves import version_in
 from tests.model.slices import ANYTHING, LARGE_SLICES, SLICES
 from tests.model.state import State, pending
 
+pytestmark = pytest.mark.slow
+
 EVERY_SLICE = {**SLICES, **(LARGE_SLICES if os.environ.get("MODEL") == "large" else {})}
 TOLD = (PROJECT / "docs" / "cache-protocol.md").read_text(encoding="utf-8")
 PROGRESS = {"delivers", "finds_gap", "finds_nothing", "prepares_epoch", "acknowledges", "begins_epoch"}
