@@ -256,6 +256,7 @@ def terminal(before: str = "") -> Iterator[Terminal]:
         os.close(slave)
 
 
+@pytest.mark.slow
 class TestTerminal:
     def test_keys_are_obeyed_and_the_terminal_is_as_it_was(self) -> None:
         with terminal() as screen:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -24,6 +25,7 @@ class TwoMemoriesMachine(LedgerMachine):
     worlds = (memory_world, memory_world)
 
 
+@pytest.mark.slow
 def test_the_ledger_in_memory_keeps_its_promises_whatever_happens() -> None:
     run_state_machine_as_test(MemoryMachine, settings=settings(max_examples=60, stateful_step_count=50))
 

@@ -105,6 +105,7 @@ def test_a_wall_time_that_is_missing_or_comes_twice(
     assert (found.at, found.wall_time) == (utc(instant), wall_time)
 
 
+@pytest.mark.slow
 def test_around_every_change_of_every_zones_clocks_from_2020_to_2040() -> None:
     begins, ends = wall_seconds(date(2019, 12, 20), time(0)), wall_seconds(date(2041, 1, 10), time(0))
     wrong, judged = [], 0
@@ -134,6 +135,7 @@ def test_every_name_has_its_mornings() -> None:
     assert not wrong
 
 
+@pytest.mark.slow
 def test_nine_in_the_morning_was_missing_on_five_days_since_1970_and_never_came_twice() -> None:
     begins, ends = wall_seconds(date(1970, 1, 3), time(0)), wall_seconds(date(2037, 12, 29), time(0))
     odd = set()

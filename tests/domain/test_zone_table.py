@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 import attrs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,7 @@ def one_by_one(users: Sequence[User], policy: SendPolicy, first: date, last: dat
     first=first_dates,
     length=st.integers(0, 6),
 )
+@pytest.mark.slow
 def test_the_table_owes_what_is_owed_to_each(
     people: list[User], policy: SendPolicy, first: date, length: int
 ) -> None:

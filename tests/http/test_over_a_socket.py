@@ -178,6 +178,7 @@ async def test_lines_are_sent_as_they_come(connection: Connection) -> None:
     assert [chunk.get("done") for chunk in chunks] == [0, 500, 1000, 1100, None]
 
 
+@pytest.mark.slow
 async def test_others_are_served_while_a_large_file_is_read(
     connection: Connection, logged: list[EventDict]
 ) -> None:
