@@ -16,6 +16,8 @@ from application.statistics import SchedulerState
 from tests.http.world import ADA, app_of, use_cases_of
 from tests.use_cases.service import Service
 
+pytestmark = pytest.mark.slow
+
 WITHIN_S = 10
 
 
@@ -178,7 +180,6 @@ async def test_lines_are_sent_as_they_come(connection: Connection) -> None:
     assert [chunk.get("done") for chunk in chunks] == [0, 500, 1000, 1100, None]
 
 
-@pytest.mark.slow
 async def test_others_are_served_while_a_large_file_is_read(
     connection: Connection, logged: list[EventDict]
 ) -> None:
