@@ -1,5 +1,6 @@
 """Bad input on every route: refused as documented, without a word of it repeated, and without any effect."""
 
+import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -17,10 +18,17 @@ from tests.use_cases.service import Service
 SECRETS = ("ebulon", "1877", "Zürich")
 """What the table holds of a person: Zebulon, zebulon@example.com, born on 1877-07-07, in Zürich."""
 
+RANDOM_ID = re.compile(r"[0-9a-f]{16,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""A trace's id or a person's: one in some thousands holds the digits of the year."""
+
 JSON = {"content-type": "application/json"}
 CSV = {"content-type": "text/csv"}
 Row = tuple[str, int, Mapping[str, Any]]
 """What follows the path, the status that it is refused with, and the rest of the request."""
+
+
+def without_ids(text: str) -> str:
+    return RANDOM_ID.sub("", text)
 
 
 @attrs.frozen
@@ -146,9 +154,9 @@ def test_bad_input_is_refused_without_being_repeated_and_changes_nothing(
     assert operation is not None
     assert str(case.status) in operation.answers
     for secret in SECRETS:
-        assert secret not in answer.text
-        assert secret not in repr(answer.headers.raw)
-        assert secret not in repr(logged)
+        assert secret not in without_ids(answer.text)
+        assert secret not in without_ids(repr(answer.headers.raw))
+        assert secret not in without_ids(repr(logged))
     assert [line["event"] for line in logged] == ["request_served"]
     assert api.service.store.committed == before
     assert api.service.told.events == told_before
