@@ -139,16 +139,18 @@ class CachePort(Protocol):
         """
 
     @abstractmethod
-    async def take_lease(self, place: Place, key: str, token: str, *, lease_s: float) -> bool:
-        """Put a lease where nothing is; tell whether it is this one."""
+    async def take_lease(
+        self, place: Place, key: str, token: str, *, lease_s: float, renewing: bool = False
+    ) -> bool:
+        """Put a lease where nothing is; tell whether it is this one.
+
+        With *renewing* also where an entry or another's lease is: an entry can be read as before, and for as
+        long, until ``fill`` replaces it in one step.
+        """
 
     @abstractmethod
     async def fill(self, place: Place, key: str, token: str, entry: Entry, *, ttl_s: float) -> bool:
         """Store the value only if the key still holds the lease of *token*; tell whether it was stored."""
-
-    @abstractmethod
-    async def replace(self, place: Place, key: str, entry: Entry, *, ttl_s: float) -> None:
-        """Store over whatever is there, in one step: for values that are computed at fixed times."""
 
     @abstractmethod
     async def invalidate(self, keys: Sequence[tuple[Place, str]]) -> None:
@@ -184,7 +186,7 @@ class Poll:
 class Batch(Protocol):
     """Invalidations of one shard, locked for as long as its context lasts.
 
-    *number* was drawn from a sequence: it is never given out again, also not after a rollback. Nothing
+    *number* is never given out again, also not after a rollback or a crash of the store. Nothing
     is marked as delivered unless one of the methods was called and the context ended without an error.
     """
 
