@@ -1,0 +1,64 @@
+"""What an operator wants to know of the cache, as it happens; the adapter makes metrics of it.
+
+No key, id or address is ever told: whatever is told becomes the label of a metric.
+"""
+
+from enum import StrEnum
+from typing import Protocol
+
+from application.cache_ports import Poll
+
+
+class Source(StrEnum):
+    """Where an answer came from."""
+
+    HIT = "HIT"
+    MISS = "MISS"
+    BYPASS = "BYPASS"
+
+
+class Bypass(StrEnum):
+    """Why the cache was passed by."""
+
+    NO_LEASE = "no_lease"  # the store has not been asked lately: it is away, or this process was paused
+    OVERDUE = "overdue"  # an invalidation of the key has been pending for too long
+    WATERMARK = "watermark"  # the server has not carried out, or has forgotten, what was acknowledged
+    UNAVAILABLE = "unavailable"  # the server does not answer, or its breaker is open
+    IN_FLIGHT = "in_flight"  # somebody else is reading it, and takes long
+    REFERENCE = "reference"  # the address had led to somebody who has another one by now
+
+
+class CacheObserver(Protocol):
+    """Hears what happens; every method does nothing here, and returns at once and never raises anywhere."""
+
+    __slots__ = ()
+
+    def operation_ended(self, operation: str, result: str, seconds: float) -> None:
+        """A round trip to the server, or one spared by the breaker; *result* is hit, miss, ok or unavailable."""
+
+    def breaker_changed(self, side: str, state: str) -> None:
+        """The breaker for reading or for sweeping is closed, open or half_open."""
+
+    def value_read(self, source: Source, bypass: Bypass | None = None) -> None: ...
+
+    def fill_ended(self, *, stored: bool) -> None:
+        """A value was loaded under a lease; it was refused if the lease had been deleted meanwhile."""
+
+    def entry_undecodable(self) -> None: ...
+
+    def polled(self, poll: Poll) -> None: ...
+
+    def batch_swept(self, keys: int, lag_s: float) -> None:
+        """Invalidations were carried out; the oldest had been waiting for *lag_s*."""
+
+    def gap_found(self, *, is_new_epoch: bool) -> None:
+        """The server had lost history: it was told again, or what it holds was left behind."""
+
+    def hit_audited(self, horizon_s: float, *, is_stale: bool) -> None:
+        """A value that had been served was compared with the store *horizon_s* later."""
+
+
+class Unobserved(CacheObserver):
+    """Where nobody listens."""
+
+    __slots__ = ()
