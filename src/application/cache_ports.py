@@ -158,15 +158,16 @@ class CachePort(Protocol):
 
     @abstractmethod
     async def sweep(self, place: Place, *, base: int, batch: int, keys: Sequence[tuple[str, int]]) -> Swept:
-        """Carry out batch number *batch* of (key, version), unless the watermark is below *base* or gone.
+        """Carry out batch number *batch* of (key, version): delete them and raise the watermark to *batch*.
 
-        Deletes leases, and values unless they are of the same or a newer version (version 0 deletes any),
-        and raises the watermark to *batch*, never lowers it.
+        Leases are deleted, and values unless they are of the same or a newer version (version 0 deletes
+        any). Nothing is done, and a gap is told, where the watermark is gone or below *base*, or not below
+        *batch*: then the store has gone back, and its numbers are being used a second time.
         """
 
     @abstractmethod
     async def begin(self, place: Place, watermark: int) -> None:
-        """Set up a new epoch's watermark; a repeat does nothing."""
+        """Set up the watermark of an epoch that this caller has made; where one stands, it stays."""
 
 
 @attrs.frozen(kw_only=True)
@@ -198,17 +199,20 @@ class Batch(Protocol):
     number: int
     keys: Sequence[tuple[str, int]]
     """Keys to delete, with the version of the change; 0 where any value is to go."""
+    waited_s: float
+    """For how long the oldest of them has been pending; 0 without any."""
 
     @abstractmethod
     async def acknowledge(self) -> None:
         """Mark the batch as delivered: the cache has answered."""
 
     @abstractmethod
-    async def deliver_again_after(self, watermark: int | None) -> bool:
+    async def deliver_again_after(self, watermark: int | None) -> Place | None:
         """Make everything that was delivered after *watermark* pending again, and that the new base.
 
-        If that cannot be done, because the watermark is gone or what came after it is purged, begin a new
-        epoch instead and return False.
+        If that cannot be done (the watermark is gone, what came after it is purged, or it is not below this
+        batch's number), leave the epoch behind and return the place of the new one, whose watermark has to
+        be begun with this batch's number; by nobody else, and never again.
         """
 
 

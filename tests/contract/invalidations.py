@@ -21,7 +21,7 @@ class InvalidationLogContract:
         assert (poll.overdue, poll.pending, poll.oldest_pending_s) == (frozenset(), 0, 0)
         async with new_outbox.lent() as batch:
             assert batch.keys == []
-            assert not await batch.deliver_again_after(None)
+            assert await batch.deliver_again_after(None) is not None
         (place,) = (await new_outbox.poll()).acknowledged
         assert place.epoch == batch.place.epoch + 1
         async with new_outbox.log.next_batch(0, 500) as nothing:
@@ -118,7 +118,7 @@ class InvalidationLogContract:
             numbers.append(await outbox.deliver())
         await outbox.change(cem, renamed)
         async with outbox.lent() as batch:
-            assert await batch.deliver_again_after(numbers[0])
+            assert await batch.deliver_again_after(numbers[0]) is None
         await asyncio.sleep(0.02)
         poll = await outbox.poll(overdue_s=0.01)
         assert poll.acknowledged == {batch.place: numbers[0]}
@@ -133,15 +133,26 @@ class InvalidationLogContract:
     ) -> None:
         await outbox.add(born_on_pi_day())
         async with outbox.lent(limit=1) as batch:
-            assert not await batch.deliver_again_after(None)
+            begun = await batch.deliver_again_after(None)
         poll = await outbox.poll(overdue_s=0)
+        assert begun == Place(0, batch.place.epoch + 1)
         assert poll.acknowledged == {Place(0, batch.place.epoch + 1): batch.number}
         assert (poll.pending, poll.overdue) == (0, frozenset())
         await outbox.add(born_on_pi_day())
         async with outbox.lent() as following:
             assert following.place == Place(0, batch.place.epoch + 1)
-            assert await following.deliver_again_after(batch.number)
+            assert await following.deliver_again_after(batch.number) is None
         assert len(await outbox.pending()) == 2
+
+    async def test_a_log_that_was_put_back_leads_past_every_epoch_that_the_cache_may_know(
+        self, outbox: Outbox
+    ) -> None:
+        await outbox.add(born_on_pi_day())
+        async with outbox.lent() as batch:
+            begun = await batch.deliver_again_after(batch.number)
+        assert begun is not None
+        assert begun.epoch > 1_700_000_000
+        assert (await outbox.poll()).acknowledged == {begun: batch.number}
 
     async def test_purging_forgets_what_was_delivered_long_ago_and_nothing_else(self, outbox: Outbox) -> None:
         await outbox.add(born_on_pi_day())
@@ -149,15 +160,15 @@ class InvalidationLogContract:
         await outbox.add(born_on_pi_day())
         assert await outbox.log.purge(delivered_before_s=LONG_S, limit=100) == 0
         async with outbox.lent() as batch:
-            assert await batch.deliver_again_after(last)
+            assert await batch.deliver_again_after(last) is None
         await asyncio.sleep(0.02)
         while await outbox.log.purge(delivered_before_s=0.01, limit=2):
             pass
         assert len(await outbox.pending()) == 2
         async with outbox.lent() as batch:  # nothing after it is missing
-            assert await batch.deliver_again_after(last)
+            assert await batch.deliver_again_after(last) is None
         async with outbox.lent() as batch:
-            assert not await batch.deliver_again_after(last - 1)
+            assert await batch.deliver_again_after(last - 1) is not None
 
     async def test_an_empty_batch_is_lent_to_who_asks_for_it(self, outbox: Outbox) -> None:
         async with outbox.log.next_batch(0, 500, even_if_empty=True) as batch:

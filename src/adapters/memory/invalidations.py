@@ -1,5 +1,6 @@
 """The outbox in memory: units of work write it, here it is asked after, delivered and purged."""
 
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -62,6 +63,7 @@ class MemoryInvalidationLog(InvalidationLog):
             base=outbox.base,
             number=outbox.drawn,
             keys=_joined(rows),
+            waited_s=max((self._store.monotonic() - row.written_s for row in rows), default=0.0),
             store=self._store,
             outbox=outbox,
             rows=rows,
@@ -81,24 +83,27 @@ class MemoryBatch(Batch):
     base: int
     number: int
     keys: Sequence[tuple[str, int]]
+    waited_s: float
     _store: MemoryStore
     _outbox: Outbox
     _rows: Sequence[Invalidation]
     _is_acknowledged: bool = attrs.field(default=False, init=False)
-    _begins_epoch: bool = attrs.field(default=False, init=False)
+    _begun: Place | None = attrs.field(default=None, init=False)
     _watermark: int | None = attrs.field(default=None, init=False)
 
     async def acknowledge(self) -> None:
         self._refuse_if_settled()
         self._is_acknowledged = True
 
-    async def deliver_again_after(self, watermark: int | None) -> bool:
+    async def deliver_again_after(self, watermark: int | None) -> Place | None:
         self._refuse_if_settled()
-        if watermark is None or watermark < self._outbox.purged:
-            self._begins_epoch = True
-            return False
+        went_back = watermark is not None and watermark >= self.number
+        if watermark is None or watermark < self._outbox.purged or went_back:
+            epoch = max(self._outbox.epoch + 1, int(time.time()) if went_back else 0)
+            self._begun = Place(self.place.shard, epoch)
+            return self._begun
         self._watermark = watermark
-        return True
+        return None
 
     def commit(self) -> None:
         """Carry out what was asked for. Raises StoreUnavailable."""
@@ -107,14 +112,14 @@ class MemoryBatch(Batch):
             for row in outbox.delivered(since=self._watermark):
                 row.batch = None
             outbox.base = min(outbox.base, self._watermark)
-        elif self._begins_epoch or self._is_acknowledged:
-            for row in outbox.pending if self._begins_epoch else self._rows:
+        elif self._begun or self._is_acknowledged:
+            for row in outbox.pending if self._begun else self._rows:
                 row.batch, row.delivered_s = self.number, self._store.monotonic()
             outbox.base = self.number
-            outbox.epoch += self._begins_epoch
+            outbox.epoch = self._begun.epoch if self._begun else outbox.epoch
 
     def _refuse_if_settled(self) -> None:
-        if self._is_acknowledged or self._begins_epoch or self._watermark is not None:
+        if self._is_acknowledged or self._begun or self._watermark is not None:
             raise RuntimeError("This batch is settled already.")
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
-from sqlalchemy import Row, text
+from sqlalchemy import CursorResult, Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.database import connected, means_unavailable
@@ -58,7 +58,8 @@ _LOCK = text(f"""
     FROM cache_shards WHERE shard = :shard AND drawn = :number FOR UPDATE SKIP LOCKED
 """)  # noqa: S608  # the part is our own literal
 _TAKE = text("""
-    SELECT id, key, version FROM invalidations
+    SELECT id, key, version, extract(epoch FROM clock_timestamp() - written_at)::float AS waited_s
+    FROM invalidations
     WHERE shard = :shard AND batch IS NULL ORDER BY id LIMIT :limit
 """)
 _ACKNOWLEDGE = text("""
@@ -76,12 +77,16 @@ _DELIVER_AGAIN = text("""
 """)
 # What is pending and visible here was committed before the epoch; whoever stores in the new epoch has heard
 # of it, and so reads what is later. What is committed meanwhile is not visible here and stays pending.
+# A store that was put back to an older state would come to epochs that the cache knows: the time leads past them.
 _BEGIN_EPOCH = text("""
     WITH settled AS (
         UPDATE invalidations SET batch = :number, delivered_at = clock_timestamp()
         WHERE shard = :shard AND batch IS NULL
     )
-    UPDATE cache_shards SET epoch = epoch + 1, base = :number WHERE shard = :shard
+    UPDATE cache_shards SET base = :number, epoch = greatest(
+        epoch + 1, CASE WHEN CAST(:went_back AS boolean) THEN extract(epoch FROM clock_timestamp())::bigint END
+    )
+    WHERE shard = :shard RETURNING epoch
 """)
 # Shards first, as a sweeper does; else each might wait for the other.
 _LOCK_SHARDS = text("SELECT shard FROM cache_shards ORDER BY shard FOR UPDATE SKIP LOCKED")
@@ -157,6 +162,7 @@ class PostgresBatch(Batch):
     base: int
     number: int
     keys: Sequence[tuple[str, int]]
+    waited_s: float
     is_settled: bool = attrs.field(default=False, init=False)
     _connection: AsyncConnection
     _ids: Sequence[int]
@@ -165,19 +171,21 @@ class PostgresBatch(Batch):
     async def acknowledge(self) -> None:
         await self._settle(_ACKNOWLEDGE, ids=self._ids, number=self.number)
 
-    async def deliver_again_after(self, watermark: int | None) -> bool:
-        if watermark is None or watermark < self._purged:
-            await self._settle(_BEGIN_EPOCH, number=self.number)
-            return False
+    async def deliver_again_after(self, watermark: int | None) -> Place | None:
+        went_back = watermark is not None and watermark >= self.number
+        if watermark is None or watermark < self._purged or went_back:
+            begun = await self._settle(_BEGIN_EPOCH, number=self.number, went_back=went_back)
+            return Place(self.place.shard, begun.scalar_one())
         await self._settle(_DELIVER_AGAIN, watermark=watermark)
-        return True
+        return None
 
-    async def _settle(self, statement: Any, **values: Any) -> None:
+    async def _settle(self, statement: Any, **values: Any) -> CursorResult[Any]:
         if self.is_settled:
             raise RuntimeError("This batch is settled already.")
         with _translated_errors():
-            await self._connection.execute(statement, {"shard": self.place.shard, **values})
+            result = await self._connection.execute(statement, {"shard": self.place.shard, **values})
         self.is_settled = True
+        return result
 
 
 async def _taken(
@@ -198,6 +206,7 @@ async def _taken(
         base=locked.base,
         number=number,
         keys=_joined(rows),
+        waited_s=max((row.waited_s for row in rows), default=0.0),
         connection=connection,
         ids=[row.id for row in rows],
         purged=locked.purged,

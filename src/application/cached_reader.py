@@ -1,0 +1,72 @@
+"""People through the cache: by id, and by the reference from their address."""
+
+from abc import abstractmethod
+from typing import Protocol
+from uuid import UUID
+
+import attrs
+
+from application.cached_values import CachedValues, Read
+from application.invalidation import email_reference_key, user_key
+from application.observing import Bypass, CacheObserver, Source
+from application.ports import UserReader
+from application.views import UserView
+from domain.user import UserId, email_key
+
+
+class SourcedUserReader(Protocol):
+    """Finds live people, and says where the answer came from."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def get(self, user_id: UserId) -> Read[UserView | None]: ...
+
+    @abstractmethod
+    async def find_by_email(self, email: str) -> Read[UserView | None]:
+        """Return who has this address, in whatever case it is written."""
+
+
+@attrs.frozen
+class CachedUserReader(SourcedUserReader):
+    """A UserReader behind the cache. It reads with sessions of its own, and never inside a unit of work."""
+
+    reader: UserReader
+    users: CachedValues[UserView]
+    references: CachedValues[UUID]
+    observer: CacheObserver
+
+    async def get(self, user_id: UserId) -> Read[UserView | None]:
+        return await self.users.read(user_key(user_id), lambda: self.reader.get(user_id))
+
+    async def find_by_email(self, email: str) -> Read[UserView | None]:
+        found: UserView | None = None
+
+        async def load() -> UUID | None:
+            nonlocal found
+            found = await self.reader.find_by_email(email)
+            return None if found is None else found.id
+
+        reference = await self.references.read(email_reference_key(email), load)
+        if found is not None or reference.value is None:
+            return Read(found, reference.source)
+        user = await self.get(UserId(reference.value))
+        if user.value is not None and email_key(user.value.email) == email_key(email):
+            return user if reference.source is Source.HIT else Read(user.value, reference.source)
+        # The reference leads to somebody who is gone or has another address: only the store knows whose it is.
+        value = await self.reader.find_by_email(email)
+        self.observer.value_read(Source.BYPASS, Bypass.REFERENCE)
+        return Read(value, Source.BYPASS)
+
+
+@attrs.frozen
+class UncachedUserReader(SourcedUserReader):
+    """A UserReader where no cache is configured."""
+
+    reader: UserReader
+
+    async def get(self, user_id: UserId) -> Read[UserView | None]:
+        return Read(await self.reader.get(user_id), Source.BYPASS)
+
+    async def find_by_email(self, email: str) -> Read[UserView | None]:
+        return Read(await self.reader.find_by_email(email), Source.BYPASS)

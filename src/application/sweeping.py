@@ -1,0 +1,95 @@
+"""Invalidations reach the cache: at once after the commit, and for certain by a sweep of the outbox."""
+
+import asyncio
+from collections.abc import Sequence
+
+import attrs
+import structlog
+
+from application.cache_ports import CachePort, CacheUnavailable, InvalidationLog
+from application.invalidation import keys_of
+from application.observing import CacheObserver
+from application.trust import Trust
+from domain.events import Event
+
+log = structlog.get_logger()
+
+AT_ONCE_WITHIN_S = 0.05
+"""How long at most a write waits for the cache after its commit."""
+SWEEP_EVERY_S = 0.15
+BATCH = 500
+KEEP_DELIVERED_S = 600.0
+"""For how long delivered keys are kept, to be told again to a cache that was put back to an older state."""
+_PURGE = 10_000
+
+
+@attrs.define(eq=False)
+class InvalidateAtOnce:
+    """Deletes the keys of a commit's events, so that who wrote reads it back; an event handler.
+
+    It never raises and never waits long: what it cannot delete, a sweep will, and soon: *overdue* is set.
+    """
+
+    _cache: CachePort
+    _trust: Trust
+    overdue: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    async def __call__(self, events: Sequence[Event]) -> None:
+        keys = sorted({key for event in events for key in keys_of(event)})
+        placed = [(place, key) for key in keys for place in self._trust.places_in_use(key)]
+        if not keys:
+            return
+        try:
+            async with asyncio.timeout(AT_ONCE_WITHIN_S):
+                await self._cache.invalidate(placed)
+        except (CacheUnavailable, TimeoutError):
+            self.overdue.set()
+
+
+@attrs.frozen
+class SweepInvalidations:
+    """One batch of a shard's pending invalidations is carried out; returns how many keys it had.
+
+    The store is told only after the cache has answered. A cache that has lost history is told again what
+    came after the point that it remembers, or left behind with a new epoch.
+    """
+
+    invalidations: InvalidationLog
+    cache: CachePort
+    trust: Trust
+    observer: CacheObserver
+
+    async def __call__(self, shard: int) -> int:
+        """Raises CacheUnavailable, StoreUnavailable; then nothing is marked as delivered."""
+        async with self.invalidations.next_batch(shard, BATCH, even_if_empty=self.trust.is_quiet) as batch:
+            if batch is None:
+                return 0
+            swept = await self.cache.sweep(batch.place, base=batch.base, batch=batch.number, keys=batch.keys)
+            if not swept.is_gap:
+                await batch.acknowledge()
+                self.observer.batch_swept(len(batch.keys), batch.waited_s)
+                return len(batch.keys)
+            begun = await batch.deliver_again_after(swept.watermark)
+        # Only who has made the epoch begins it, once: were it begun again after the cache has forgotten it,
+        # what was stored before would pass for new.
+        if begun is not None:
+            await self.cache.begin(begun, batch.number)
+        log.warning("watermark_gap_found", is_new_epoch=begun is not None)
+        self.observer.gap_found(is_new_epoch=begun is not None)
+        await self.trust.renew()
+        return len(batch.keys)
+
+
+@attrs.frozen
+class PurgeInvalidations:
+    """Delivered invalidations are forgotten after a while; returns how many."""
+
+    invalidations: InvalidationLog
+
+    async def __call__(self) -> int:
+        """Raises StoreUnavailable."""
+        gone = total = await self.invalidations.purge(delivered_before_s=KEEP_DELIVERED_S, limit=_PURGE)
+        while gone == _PURGE:
+            gone = await self.invalidations.purge(delivered_before_s=KEEP_DELIVERED_S, limit=_PURGE)
+            total += gone
+        return total
