@@ -123,4 +123,5 @@ class Service(containers.DeclarativeContainer):
         message_reader=adapters.message_reader,
         scheduler_state=state,
         clock=adapters.clock,
+        cache=providers.Selector(adapters.has_cache, yes=adapters.cache, no=providers.Object(None)),
     )
