@@ -211,8 +211,8 @@ class Batch(Protocol):
         """Make everything that was delivered after *watermark* pending again, and that the new base.
 
         If that cannot be done (the watermark is gone, what came after it is purged, or it is not below this
-        batch's number), leave the epoch behind and return the place of the new one, whose watermark has to
-        be begun with this batch's number; by nobody else, and never again.
+        batch's number), leave the epoch behind and return the place of the new one. Its watermark has to be
+        begun with this batch's number before the context ends: later somebody might use it.
         """
 
 

@@ -72,10 +72,10 @@ class SweepInvalidations:
                 self.observer.batch_swept(len(batch.keys), batch.waited_s)
                 return len(batch.keys)
             begun = await batch.deliver_again_after(swept.watermark)
-        # Only who has made the epoch begins it, once: were it begun again after the cache has forgotten it,
-        # what was stored before would pass for new.
-        if begun is not None:
-            await self.cache.begin(begun, batch.number)
+            # Before anybody can hear of the epoch, and never again: were it begun anew after the cache has
+            # forgotten it, what was stored before would pass for new.
+            if begun is not None:
+                await self.cache.begin(begun, batch.number)
         log.warning("watermark_gap_found", is_new_epoch=begun is not None)
         self.observer.gap_found(is_new_epoch=begun is not None)
         await self.trust.renew()
