@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 
@@ -16,5 +17,5 @@ pytestmark = pytest.mark.servers
 class TestCache(CacheContract):
     @pytest.fixture
     async def cache(self, valkey_url: str) -> AsyncIterator[Cache]:
-        async with open_redis_cache(valkey_url, fresh_namespace(), Heard()) as port:
+        async with aclosing(open_redis_cache(valkey_url, fresh_namespace(), observer=Heard())) as port:
             yield Cache(port, asyncio.sleep)

@@ -3,8 +3,7 @@
 import asyncio
 import struct
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 
 from redis.exceptions import NoPermissionError
 
@@ -21,15 +20,13 @@ from application.observing import CacheObserver
 _SCAN_COUNT = 500
 
 
-@asynccontextmanager
-async def open_redis_cache(url: str, namespace: str, observer: CacheObserver) -> AsyncIterator["RedisCache"]:
-    """Lend the cache at *url*; the server need not be there yet. Raises ValueError for a bad address."""
+def open_redis_cache(url: str, namespace: str = "birthdays", *, observer: CacheObserver) -> "RedisCache":
+    """Return the cache at *url*, to be closed in the end; the server need not be there yet.
+
+    Raises ValueError for an address that cannot be used.
+    """
     reading, sweeping = (open_client(url, connections_max=CONNECTIONS_MAX) for _ in range(2))
-    cache = RedisCache(reading, sweeping, namespace, observer)
-    try:
-        yield cache
-    finally:
-        await cache.aclose()
+    return RedisCache(reading, sweeping, namespace, observer)
 
 
 class RedisCache(CachePort):
