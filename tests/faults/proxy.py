@@ -46,10 +46,10 @@ class Proxy:
             yield proxy
         finally:
             await proxy._deafen()
+            proxy._flowing.set()
             proxy.cut()
-            for task in tuple(proxy._serving):
-                task.cancel()
-            await asyncio.gather(*proxy._serving, return_exceptions=True)
+            if proxy._serving:
+                await asyncio.wait(proxy._serving, timeout=1)
 
     async def become(self, mode: Mode) -> None:
         self.mode = mode

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import attrs
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Connection: TypeAlias = asyncpg.Connection  # it is generic for type checkers alone
 
 APPLICATION = "faults"
 UP_WITHIN_S = 30.0
@@ -62,7 +62,7 @@ class Truth:
     """A connection for following the commits, made anew when it is lost."""
 
     database_url: str
-    _connection: Connection | None = attrs.field(default=None, init=False)
+    _connection: "Connection | None" = attrs.field(default=None, init=False)
     _xmin: str = attrs.field(default="0", init=False)
     _seen: set[int] = attrs.field(factory=set, init=False)
 
@@ -120,7 +120,7 @@ class Hand:
     """Somebody with psql: changes rows without the service, some with the version and some without."""
 
     database_url: str
-    _connection: Connection | None = attrs.field(default=None, init=False)
+    _connection: "Connection | None" = attrs.field(default=None, init=False)
 
     async def change(
         self, marker: int, people: Sequence[UUID], *, with_version: bool, sent: Callable[[], None]
