@@ -12,7 +12,7 @@ from tests.faults.checker import Checker
 from tests.faults.cluster import PROCESSES, Cluster
 from tests.faults.faults import FAULTS, Fault, Schedule
 from tests.faults.load import Pace
-from tests.faults.services import SERVICES
+from tests.faults.services import PEERS, SERVICES
 from tests.faults.trial import PEOPLE, Trial, report
 from tests.faults.weather import SETTLE_S
 
@@ -41,6 +41,8 @@ def main(
     settle: float,
     only: tuple[str, ...],
 ) -> None:
+    if service in PEERS and PEERS[service].missing:
+        raise click.ClickException(f"Not installed: {', '.join(PEERS[service].missing)} (the extra 'peers').")
     known = {fault.kind: fault for fault in FAULTS}
     unknown = set(only) - known.keys() - {"none"}
     if unknown:

@@ -206,7 +206,7 @@ async def kill_backends(connection: Connection, *, only_waiting: bool) -> None:
     await connection.execute(
         "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE backend_type = "
         f"'client backend' AND application_name <> '{APPLICATION}' AND {which} "
-        f"ORDER BY random() LIMIT {100 if only_waiting else 1}) AS some"
+        f"ORDER BY random() LIMIT {100 if only_waiting else 1}) AS chosen"
     )
 
 

@@ -1,6 +1,7 @@
 """Litestar's response cache, as documented: responses are kept for a minute, and deleted from the store by a write."""
 
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
 import uvicorn
@@ -9,7 +10,6 @@ from litestar.config.response_cache import ResponseCacheConfig
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.stores.redis import RedisStore
-from typing_extensions import Any
 
 from tests.faults.peers.people import PORT, REDIS_URL, AddressTaken, People, Person
 
