@@ -5,6 +5,7 @@ them, and within seconds after it they are to be hits again.
 """
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from tests.faults.client import Client, Unanswered
 from tests.faults.cluster import Cluster
 from tests.faults.crowd import Crowd
 from tests.faults.history import History
+from tests.faults.proxy import Mode
 from tests.faults.services import SERVICES
 from tests.faults.weather import Weather
 
@@ -44,9 +46,9 @@ class Sample:
 
 
 def p99(samples: Sequence[Sample]) -> float:
-    """Return seconds; 0 of nothing."""
+    """Return seconds; where no read even began, because all were waiting, that is for ever."""
     times = sorted(sample.took_s for sample in samples)
-    return times[int(len(times) * 0.99)] if times else 0.0
+    return times[int(len(times) * 0.99)] if times else math.inf
 
 
 def hits(samples: Sequence[Sample]) -> float:
@@ -175,15 +177,21 @@ async def measure(
             cluster.primary.go_on()
         resumed_at = time.monotonic()
         await asyncio.sleep(after_s)
+        ended_at = time.monotonic()
+        # How fast the database alone is here: that of a service that knows that it has no cache.
+        for proxy in cluster.proxies:
+            await proxy.become(Mode.REFUSE)
+        await asyncio.sleep(2)
+        alone_at = time.monotonic()
+        await asyncio.sleep(3)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    # Well into the pause nobody asks the cache any more: that is how fast the database alone is here.
-    since, until = resumed_at - paused_s / 2, resumed_at
-    alone = [sample for sample in readers.samples if since <= sample.begun_at < until]
+    samples = sorted(readers.samples, key=lambda sample: sample.begun_at)
+    alone = [sample for sample in samples if sample.begun_at >= alone_at]
     return Measured(
-        samples=sorted(readers.samples, key=lambda sample: sample.begun_at),
+        samples=[sample for sample in samples if sample.begun_at < ended_at],
         paused_at=paused_at,
         resumed_at=resumed_at,
         database_p99_s=p99(alone),
