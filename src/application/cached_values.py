@@ -59,10 +59,10 @@ class CachedValues(Generic[T]):
 
     _cache: CachePort
     _trust: Trust
-    _class: ValueClass[T]
+    _value_class: ValueClass[T]
     _observer: CacheObserver
     _loads: asyncio.Semaphore
-    _on_hit: HitSample[T] | None = None
+    on_hit: HitSample[T] | None = None
     _flights: dict[str, asyncio.Task[Read[T | None] | None]] = attrs.field(factory=dict, init=False)
 
     async def read(self, key: str, load: Load[T]) -> Read[T | None]:
@@ -95,10 +95,10 @@ class CachedValues(Generic[T]):
             if objection is not None:
                 return await self._bypass(objection, load)
             value = await self._decoded(place, key, look)
-            if value is not None and self._class.is_current(value):
+            if value is not None and self._value_class.is_current(value):
                 self._observer.value_read(Source.HIT)
-                if self._on_hit is not None:
-                    self._on_hit(key, value, load)
+                if self.on_hit is not None:
+                    self.on_hit(key, value, load)
                 return Read(value, Source.HIT)
             if not isinstance(look.held, Lease):
                 loaded = await asyncio.shield(self._flight(place, key, load, renewing=value is not None))
@@ -116,7 +116,7 @@ class CachedValues(Generic[T]):
         if not isinstance(look.held, Entry):
             return None
         try:
-            return self._class.decode(look.held.payload)
+            return self._value_class.decode(look.held.payload)
         except ValueError:
             self._observer.entry_undecodable()
             await self._cache.invalidate([(place, key)])
@@ -167,9 +167,9 @@ class CachedValues(Generic[T]):
         if value is None:
             await self._drop(place, key)
             return
-        entry = Entry(self._class.version(value), self._class.encode(value))
+        entry = Entry(self._value_class.version(value), self._value_class.encode(value))
         try:
-            stored = await self._cache.fill(place, key, token, entry, ttl_s=self._class.ttl_s(value))
+            stored = await self._cache.fill(place, key, token, entry, ttl_s=self._value_class.ttl_s(value))
         except CacheUnavailable:
             stored = False
         self._observer.fill_ended(stored=stored)

@@ -5,6 +5,9 @@ from datetime import date, datetime
 
 import attrs
 
+from application.cached_values import CachedValues, Read
+from application.invalidation import SCHEDULER_STATISTICS
+from application.observing import Source
 from application.ports import MessageReader
 from domain.message import Status
 
@@ -23,19 +26,27 @@ class SchedulerState:
 
 @attrs.frozen
 class Statistics:
-    """Counts per status and the scheduler's state."""
+    """Counts per status, where they came from, and the scheduler's state."""
 
     counts: Mapping[Status, int]
+    source: Source
     state: SchedulerState
 
 
 @attrs.frozen
 class SchedulerStatistics:
-    """How many messages are in which state, and how the scheduler is."""
+    """How many messages are in which state, which may come from the cache, and how the scheduler is now."""
 
     reader: MessageReader
     state: SchedulerState
+    cached: CachedValues[Mapping[Status, int]] | None = None
 
     async def __call__(self) -> Statistics:
-        counts = await self.reader.counts()
-        return Statistics({status: counts.get(status, 0) for status in Status}, attrs.evolve(self.state))
+        if self.cached is None:
+            read: Read[Mapping[Status, int] | None] = Read(await self.reader.counts(), Source.BYPASS)
+        else:
+            read = await self.cached.read(SCHEDULER_STATISTICS, self.reader.counts)
+        counts = read.value or {}
+        return Statistics(
+            {status: counts.get(status, 0) for status in Status}, read.source, attrs.evolve(self.state)
+        )

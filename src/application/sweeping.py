@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import attrs
 import structlog
 
-from application.cache_ports import CachePort, CacheUnavailable, InvalidationLog
+from application.cache_ports import SHARDS, CachePort, CacheUnavailable, InvalidationLog
 from application.invalidation import keys_of
 from application.observing import CacheObserver
 from application.trust import Trust
@@ -20,6 +20,8 @@ SWEEP_EVERY_S = 0.15
 BATCH = 500
 KEEP_DELIVERED_S = 600.0
 """For how long delivered keys are kept, to be told again to a cache that was put back to an older state."""
+KEEP_PENDING_S = 3600.0
+"""For how long keys wait for a cache that is away; a value of such an age has expired anyhow."""
 _PURGE = 10_000
 
 
@@ -70,26 +72,36 @@ class SweepInvalidations:
                 self.observer.batch_swept(len(batch.keys), batch.waited_s)
                 return len(batch.keys)
             begun = await batch.deliver_again_after(swept.watermark)
-        # Only who has made the epoch begins it, once: were it begun again after the cache has forgotten it,
-        # what was stored before would pass for new.
-        if begun is not None:
-            await self.cache.begin(begun, batch.number)
-        log.warning("watermark_gap_found", is_new_epoch=begun is not None)
+            # Before anybody can hear of the epoch, and never again: were it begun anew after the cache has
+            # forgotten it, what was stored before would pass for new.
+            if begun is not None:
+                await self.cache.begin(begun, batch.number)
+        if swept.watermark is None:
+            log.info("cache_found_empty", shard=shard)
+        else:
+            log.warning("watermark_gap_found", shard=shard, is_new_epoch=begun is not None)
         self.observer.gap_found(is_new_epoch=begun is not None)
         await self.trust.renew()
         return len(batch.keys)
 
 
 @attrs.frozen
-class PurgeInvalidations:
-    """Delivered invalidations are forgotten after a while; returns how many."""
+class TidyOutbox:
+    """Keeps the outbox small: forgets what was delivered long ago, and gives up what nobody has come to deliver.
+
+    Giving up leaves the epoch behind, so that a cache that is there again after such a time starts empty.
+    """
 
     invalidations: InvalidationLog
 
-    async def __call__(self) -> int:
+    async def __call__(self) -> None:
         """Raises StoreUnavailable."""
-        gone = total = await self.invalidations.purge(delivered_before_s=KEEP_DELIVERED_S, limit=_PURGE)
-        while gone == _PURGE:
-            gone = await self.invalidations.purge(delivered_before_s=KEEP_DELIVERED_S, limit=_PURGE)
-            total += gone
-        return total
+        for shard in range(SHARDS):
+            poll = await self.invalidations.poll(overdue_s=KEEP_PENDING_S)
+            if poll.oldest_pending_s > KEEP_PENDING_S:
+                async with self.invalidations.next_batch(shard, BATCH) as batch:
+                    if batch is not None:
+                        await batch.deliver_again_after(None)
+                        log.warning("pending_invalidations_given_up", pending=poll.pending)
+        while await self.invalidations.purge(delivered_before_s=KEEP_DELIVERED_S, limit=_PURGE) == _PURGE:
+            pass

@@ -8,6 +8,8 @@ from uuid import UUID
 
 import attrs
 
+from application.cached_reader import SourcedUserReader
+from application.cached_values import Read
 from application.errors import EmailTaken, UserNotFound, VersionMismatch
 from application.explanation import why
 from application.ports import UnitOfWork, UnitOfWorkFactory, UserReader
@@ -169,28 +171,28 @@ def _match(user: User, versions: Sequence[int] | None) -> None:
 
 @attrs.frozen
 class GetUser:
-    """A person's record, as it is shown."""
+    """A person's record, as it is shown; it may come from the cache."""
 
-    reader: UserReader
+    reader: SourcedUserReader
 
-    async def __call__(self, user_id: UserId) -> UserView:
+    async def __call__(self, user_id: UserId) -> Read[UserView]:
         user = await self.reader.get(user_id)
-        if user is None:
+        if user.value is None:
             raise UserNotFound
-        return user
+        return Read(user.value, user.source)
 
 
 @attrs.frozen
 class FindUserByEmail:
-    """The person who has an address."""
+    """The person who has an address; it may come from the cache."""
 
-    reader: UserReader
+    reader: SourcedUserReader
 
-    async def __call__(self, email: str) -> UserView:
+    async def __call__(self, email: str) -> Read[UserView]:
         user = await self.reader.find_by_email(email)
-        if user is None:
+        if user.value is None:
             raise UserNotFound
-        return user
+        return Read(user.value, user.source)
 
 
 @attrs.frozen

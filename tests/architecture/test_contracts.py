@@ -54,7 +54,7 @@ BREACHES = [
     Breach("adapters", "adapters/memory/intruder.py", "import adapters.postgres"),
     Breach("adapters", "adapters/clock.py", "import adapters.memory.store"),
     Breach("entrypoints", "entrypoints/scheduler/intruder.py", "import entrypoints.container"),
-    Breach("entrypoints", "entrypoints/container.py", "import entrypoints.cli.main"),
+    Breach("entrypoints", "entrypoints/container/__init__.py", "import entrypoints.cli.main"),
     Breach("entrypoints", "entrypoints/intruder.py", "import attrs"),  # its place is not decided
     Breach("wiring-adapters", "entrypoints/settings.py", "import adapters.clock"),
     Breach("wiring-adapters", "entrypoints/cli/intruder.py", "from adapters.postgres import database"),

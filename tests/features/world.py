@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import attrs
 
 from adapters.memory.channel import MemoryChannel
+from application.cached_reader import UncachedUserReader
 from application.deliveries import Delivery, Outcome, Sent
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.errors import UserNotFound
@@ -86,9 +87,10 @@ class World:
 
     def is_unknown(self, name: str) -> bool:
         """Tell whether neither a record nor an address nor a message of the person can be found."""
+        reader = UncachedUserReader(self.adapters.user_reader)
         for asked in (
-            GetUser(self.adapters.user_reader)(self.people[name]),
-            FindUserByEmail(self.adapters.user_reader)(f"{name.lower()}@example.com"),
+            GetUser(reader)(self.people[name]),
+            FindUserByEmail(reader)(f"{name.lower()}@example.com"),
         ):
             with contextlib.suppress(UserNotFound):
                 self.do(asked)

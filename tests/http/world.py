@@ -9,6 +9,7 @@ import httpx
 from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
+from application.cached_reader import UncachedUserReader
 from application.imports import ImportUsers
 from application.messages import GetMessage, ListMessages
 from application.ports import UnitOfWorkFactory, UserReader
@@ -54,8 +55,8 @@ def use_cases_of(
         register_user=RegisterUser(unit_of_work, POLICY),
         change_user=ChangeUser(unit_of_work, POLICY),
         remove_user=RemoveUser(unit_of_work, POLICY),
-        get_user=GetUser(users),
-        find_user_by_email=FindUserByEmail(users),
+        get_user=GetUser(UncachedUserReader(users)),
+        find_user_by_email=FindUserByEmail(UncachedUserReader(users)),
         list_users=ListUsers(users),
         upcoming_of_user=UpcomingOfUser(unit_of_work, POLICY),
         import_users=ImportUsers(unit_of_work, POLICY),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from application.cached_reader import UncachedUserReader
 from application.errors import EmailTaken
 from application.users import GetUser
 from domain.errors import InvalidFields
@@ -19,7 +20,7 @@ _NINE_IN_BERLIN = datetime(2027, 3, 14, 8, tzinfo=UTC)
 
 async def test_who_registers_is_known_afterwards(service: Service, ada: Told) -> None:
     shown = await service.register(ada)
-    assert await GetUser(service.users)(UserId(shown.id)) == shown
+    assert (await GetUser(UncachedUserReader(service.users))(UserId(shown.id))).value == shown
     assert (shown.first_name, shown.email, shown.birthday) == ("Ada", "Ada@Example.com", "1990-03-14")
     assert (shown.version, shown.created_at) == (1, START)
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from application.errors import StoreUnavailable
 
 _MIGRATION_LOCK = 0x62697274
+POOL_SIZE = 10
 _CONNECT_TIMEOUT_S = 5.0
 _POOL_TIMEOUT_S = 5.0
 _SHUTDOWN_CODES = ("57P01", "57P02", "57P03")
@@ -29,7 +30,7 @@ class InvalidDatabaseUrl(ValueError):
         super().__init__(type(self).__doc__)
 
 
-def open_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+def open_engine(url: str, *, pool_size: int = POOL_SIZE) -> AsyncEngine:
     """Return an engine for a ``postgresql://`` address; nothing is connected yet. Raises InvalidDatabaseUrl."""
     try:
         parsed = make_url(url)

@@ -235,6 +235,29 @@ def _translated_errors() -> Iterator[None]:
 
 async def write_invalidations(engine: AsyncEngine) -> None:
     """Let every transaction from now on, also by hand, write its invalidations; off until a cache is there."""
+    async with connected(engine) as connection:
+        if not (await connection.execute(_ARE_OFF)).scalar_one():
+            return
     async with engine.begin() as connection:
-        for table in ("users", "messages"):
-            await connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))
+        await connection.execute(_SWITCH_ON)
+
+
+_ARE_OFF = text("""
+    SELECT EXISTS (SELECT FROM pg_trigger WHERE tgname LIKE 'invalidate\\_%' AND tgparentid = 0 AND tgenabled <> 'A')
+""")
+# ALWAYS, so that they are heard in a session that plays a replica as well. What was changed until now was
+# written nowhere, and so the epoch is left behind.
+_SWITCH_ON = text("""
+    DO $$
+    DECLARE
+        one record;
+    BEGIN
+        FOR one IN
+            SELECT tgname, tgrelid::regclass AS tgtable FROM pg_trigger
+            WHERE (tgname LIKE 'invalidate\\_%' OR tgname = 'begin_epoch') AND tgparentid = 0 ORDER BY tgrelid, tgname
+        LOOP
+            EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', one.tgtable, one.tgname);
+        END LOOP;
+        INSERT INTO invalidations (shard, key) SELECT shard, '*' FROM cache_shards ORDER BY shard;
+    END $$
+""")

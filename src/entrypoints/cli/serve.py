@@ -5,7 +5,7 @@ import contextlib
 import errno
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import click
@@ -14,7 +14,7 @@ import uvicorn
 import uvloop
 
 from entrypoints.cli.options import InstantOption, one_sentence, settings
-from entrypoints.container import FORESEEN, OpenService, opened_service
+from entrypoints.container.opening import FORESEEN, Job, OpenService, opened_service
 from entrypoints.http.app import create_app, with_edges
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Settings
@@ -98,6 +98,7 @@ async def _serve(
         if stopping.is_set():
             return
         await opened.start_clock(clock_start, clock_speed)
+        await opened.start_cache()
         scheduler = opened.service.scheduler()
         opened.adapters.announcer().subscribe(scheduler.wake)
         await scheduler.plan_now()
@@ -111,7 +112,7 @@ async def _serve(
                 server_header=False,
             )
         )
-        jobs = asyncio.create_task(scheduler.run(stopping))
+        jobs = asyncio.create_task(_run(opened.jobs(), stopping))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         _greet(address, opened, chosen)
         try:
@@ -128,6 +129,12 @@ async def _serve(
         for task in (jobs, serving):
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
+
+
+async def _run(jobs: Sequence[Job], stopping: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as running:
+        for job in jobs:
+            running.create_task(job(stopping))
 
 
 def _greet(address: str, opened: OpenService, chosen: Settings) -> None:

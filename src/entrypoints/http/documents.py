@@ -190,6 +190,7 @@ ACCEPT = _parameter(
 )
 
 ETAG = {"ETag": "The record's version, as a strong tag."}
-CACHED = {**ETAG, "X-Cache": "HIT, MISS or BYPASS: whether the answer came from the cache."}
+SOURCE = {"X-Cache": "HIT, MISS or BYPASS: whether the answer came from the cache."}
+CACHED = {**ETAG, **SOURCE}
 LOCATION = {**ETAG, "Location": "Where the person is shown."}
 LINKED = {"Link": "The next page, as rel=next; absent on the last."}

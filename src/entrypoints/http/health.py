@@ -35,14 +35,22 @@ class HealthController(Controller):
         operation_id="isReady",
         summary="Can it serve?",
         operation_class=operation(
-            answer={"ready": {"status": "ok", "database": "ok"}}, refuses=(HTTPStatus.SERVICE_UNAVAILABLE,)
+            answer={
+                "ready": {"status": "ok", "database": "ok", "cache": "ok"},
+                "degraded": {"status": "degraded", "database": "ok", "cache": "unreachable"},
+            },
+            refuses=(HTTPStatus.SERVICE_UNAVAILABLE,),
         ),
     )
     async def ready(self, use_cases: NamedDependency[UseCases]) -> HealthResource:
-        """Answer 503 while the database cannot be reached."""
+        """Answer 503 while the database cannot be reached; without its cache it serves as well, but slower."""
         if not await use_cases.message_reader.is_reachable():
             raise StoreUnavailable
-        return HealthResource("ok", database="ok")
+        if use_cases.cache is None:
+            return HealthResource("ok", database="ok")
+        if not await use_cases.cache.is_healthy():
+            return HealthResource("degraded", database="ok", cache="unreachable")
+        return HealthResource("ok", database="ok", cache="ok")
 
     @get(
         "/scheduler",

@@ -120,12 +120,18 @@ class SchedulerController(Controller):
         operation_id="schedulerStatistics",
         summary="Counts per status, and how the scheduler is",
         operation_class=operation(
-            answer={"statistics": documents.STATISTICS}, refuses=(HTTPStatus.SERVICE_UNAVAILABLE,)
+            answer={"statistics": documents.STATISTICS},
+            with_headers=documents.SOURCE,
+            refuses=(HTTPStatus.SERVICE_UNAVAILABLE,),
         ),
     )
-    async def statistics(self, use_cases: NamedDependency[UseCases]) -> SchedulerResource:
+    async def statistics(self, use_cases: NamedDependency[UseCases]) -> Response[SchedulerResource]:
         """Count the messages of the ledger per status, and tell what the scheduler last did."""
-        return SchedulerResource.of(await use_cases.scheduler_statistics(), use_cases.clock.now())
+        statistics = await use_cases.scheduler_statistics()
+        return Response(
+            SchedulerResource.of(statistics, use_cases.clock.now()),
+            headers={"X-Cache": statistics.source.value, "Cache-Control": "private, no-cache"},
+        )
 
 
 def _message_cursor(text: str) -> MessageKey:

@@ -214,4 +214,5 @@ class HealthResource(Resource, frozen=True, omit_defaults=True):
 
     status: str
     database: str | None = None
+    cache: str | None = None
     scheduler: str | None = None

@@ -2,6 +2,7 @@
 
 import attrs
 
+from application.cache_ports import CachePort
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
 from application.ports import Clock, MessageReader
@@ -36,3 +37,4 @@ class UseCases:
     message_reader: MessageReader
     scheduler_state: SchedulerState
     clock: Clock
+    cache: CachePort | None = None

@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 
+from application.cached_values import Read
 from application.errors import UserNotFound
 from application.views import UserView
 from domain.errors import InvalidFields
@@ -198,9 +199,9 @@ def _user_cursor(text: str) -> UserId:
         raise bad_cursor() from None
 
 
-def _read_user(request: AnyRequest, user: UserView) -> Response[Any]:
-    """Answer a read; where it came from is told here, and there is no cache to come from yet."""
-    headers = {"X-Cache": "BYPASS"}
+def _read_user(request: AnyRequest, read: Read[UserView]) -> Response[Any]:
+    user = read.value
+    headers = {"X-Cache": read.source.value}
     if is_not_modified(request, etag_of(user.version)):
         return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers=headers | _validators(user))
     return _user(user, headers=headers)

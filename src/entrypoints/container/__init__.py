@@ -1,0 +1,1 @@
+"""The composition root: the only place that names adapters and wires them to the use cases."""

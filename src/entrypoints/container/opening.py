@@ -1,0 +1,156 @@
+"""A service is opened over its database, and closed again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import attrs
+from dependency_injector import providers
+
+from adapters.embedded.data_folder import DataFolder, EmbeddedServerFailed, running_instance
+from adapters.embedded.servers import embedded_postgres, embedded_valkey
+from adapters.postgres.database import (
+    InvalidDatabaseUrl,
+    migrate,
+    read_clock,
+    set_clock,
+)
+from adapters.postgres.invalidations import write_invalidations
+from application.errors import ApplicationError, StoreUnavailable
+from application.ports import DeliveryChannel
+from entrypoints.container.families import PostgresAdapters, open_clock
+from entrypoints.container.wiring import Service
+from entrypoints.settings import Settings
+
+Job = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""Runs until the event is set."""
+
+
+class MovedClockRefused(Exception):
+    """The clock may only be moved with a channel that reaches nobody."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(
+            f"The clock may not be moved with the channel '{channel}', which reaches people: "
+            "use the channel maildir or console."
+        )
+
+
+class DatabaseUnreachable(Exception):
+    """The database could not be reached at start."""
+
+    def __init__(self, database: str) -> None:
+        super().__init__(
+            f"The database {database} cannot be reached: check that it runs, and that address, name and "
+            "password are right."
+        )
+
+
+FORESEEN = (
+    DatabaseUnreachable,
+    ApplicationError,
+    EmbeddedServerFailed,
+    InvalidDatabaseUrl,
+    MovedClockRefused,
+)
+"""What may go wrong when a service is opened; the text of each is one sentence for a person."""
+
+
+@attrs.frozen(kw_only=True)
+class OpenService:
+    """A service over an open, migrated database; *database* says in words which one."""
+
+    service: Service
+    adapters: PostgresAdapters
+    database: str
+    revision_before: str | None
+    revision: str | None
+
+    async def start_cache(self) -> None:
+        """Let changes be written for the cache, and told to it at once; nothing where no cache is configured."""
+        if self.adapters.redis_url() is None:
+            return
+        await write_invalidations(self.adapters.engine())
+        cached = self.service.cached
+        for values in (cached.users(), cached.references(), cached.counts()):
+            cached.auditor().of(values)
+        self.adapters.announcer().subscribe(cached.at_once())
+        self.adapters.announcer().subscribe(cached.warm())
+        await cached.trust().try_to_renew()
+
+    def jobs(self) -> Sequence[Job]:
+        """Return what has to run for as long as the service does."""
+        jobs = [self.service.scheduler().run, self.service.outbox_upkeep().run]
+        return jobs if self.adapters.redis_url() is None else [*jobs, self.service.cached.upkeep().run]
+
+    async def start_clock(self, start: datetime | None, speed: float) -> None:
+        """Let the service's time be *start* now, in the database as well; None returns to real time.
+
+        To be called before any use case is asked for. Raises MovedClockRefused.
+        """
+        refuse_moved_clock(start, self.adapters.channel())
+        await set_clock(self.adapters.engine(), start, speed)
+        self.adapters.clock.override(providers.Object(open_clock(start, speed)))
+
+
+def refuse_moved_clock(start: datetime | None, channel: DeliveryChannel) -> None:
+    """Raise MovedClockRefused where messages would reach people at instants that are not real."""
+    if start is not None and channel.reaches_people:
+        raise MovedClockRefused(channel.name)
+
+
+@asynccontextmanager
+async def opened_service(settings: Settings, *, serves_at: str | None = None) -> AsyncIterator[OpenService]:
+    """Lend a service over DATABASE_URL, else over the database in the data folder.
+
+    That one is a running instance's if there is one, unless this process serves (*serves_at* is its
+    address) and must be the only one; else it is started for as long as this lasts. Raises
+    EmbeddedServerFailed, InvalidDatabaseUrl, StoreUnavailable.
+    """
+    redis_url = None if serves_at is None else settings.redis_url  # only a service needs a cache
+    async with AsyncExitStack() as stack:
+        if settings.database_url is not None:
+            url, database = settings.database_url, "of DATABASE_URL"
+        elif serves_at is None and (running := running_instance(settings.data_dir)) and running.database_url:
+            url, database = running.database_url, f"of the running instance in {settings.data_dir}"
+        else:
+            url, redis_url = await stack.enter_async_context(_own_servers(settings, serves_at))
+            database = f"PostgreSQL in {settings.data_dir}"
+        adapters = PostgresAdapters(settings=settings, database_url=url, redis_url=redis_url)
+        engine = adapters.engine()
+        stack.push_async_callback(engine.dispose)
+        stack.push_async_callback(adapters.outbox_engine().dispose)
+        if redis_url is not None:
+            stack.push_async_callback(adapters.cache().aclose)
+        try:
+            before, after = await migrate(engine)
+        except StoreUnavailable as error:
+            raise DatabaseUnreachable(database) from error
+        if (course := await read_clock(engine)) is not None:
+            adapters.clock.override(providers.Object(open_clock(*course)))
+        yield OpenService(
+            service=Service(settings=settings, adapters=adapters),
+            adapters=adapters,
+            database=database,
+            revision_before=before,
+            revision=after,
+        )
+
+
+@asynccontextmanager
+async def _own_servers(settings: Settings, serves_at: str | None) -> AsyncIterator[tuple[str, str | None]]:
+    """Run the servers in the data folder, which belongs to this process meanwhile, and lend their addresses."""
+    with DataFolder(settings.data_dir) as folder:
+        if serves_at is None:
+            async with embedded_postgres(folder) as database_url:
+                yield database_url, None
+            return
+        async with AsyncExitStack() as stack:
+            database_url = await stack.enter_async_context(embedded_postgres(folder))
+            redis_url = settings.redis_url
+            if redis_url is None:
+                redis_url = await stack.enter_async_context(embedded_valkey(folder))
+            folder.publish(database_url=database_url, redis_url=redis_url, api_url=serves_at)
+            yield database_url, redis_url

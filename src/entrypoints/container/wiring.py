@@ -1,0 +1,127 @@
+"""The use cases over a family of adapters, and the entrypoints over the use cases."""
+
+import asyncio
+import time
+
+from dependency_injector import containers, providers
+
+from adapters.codecs import COUNTS, REFERENCES, USERS
+from adapters.postgres.database import (
+    POOL_SIZE,
+)
+from application.auditing import AuditHits
+from application.cached_reader import CachedUserReader, UncachedUserReader
+from application.cached_values import CachedValues
+from application.dispatch import KeepLedger, NextDue, SendDueMessages
+from application.imports import ImportUsers
+from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.planning import PlanMessages
+from application.statistics import SchedulerState, SchedulerStatistics
+from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
+from application.trust import Trust
+from application.upcoming import UpcomingMessages
+from application.users import (
+    ChangeUser,
+    FindUserByEmail,
+    GetUser,
+    ListUsers,
+    RegisterUser,
+    RemoveUser,
+    UpcomingOfUser,
+)
+from application.warming import WarmNewUsers
+from entrypoints.http.use_cases import UseCases as HttpUseCases
+from entrypoints.scheduler.loop import Scheduler
+from entrypoints.scheduler.upkeep import CacheUpkeep, OutboxUpkeep
+from entrypoints.settings import Settings
+
+
+class Cache(containers.DeclarativeContainer):
+    """What is read through the cache, and what keeps the cache true."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    adapters = providers.DependenciesContainer()
+
+    trust = providers.Singleton(Trust, adapters.invalidations, time.monotonic, adapters.cache_observer)
+    loads = providers.Singleton(asyncio.Semaphore, POOL_SIZE // 3)
+    auditor = providers.Singleton(
+        AuditHits, settings.provided.audits_per_s, time.monotonic, adapters.cache_observer
+    )
+    users = providers.Singleton(CachedValues, adapters.cache, trust, USERS, adapters.cache_observer, loads)
+    references = providers.Singleton(
+        CachedValues, adapters.cache, trust, REFERENCES, adapters.cache_observer, loads
+    )
+    counts = providers.Singleton(CachedValues, adapters.cache, trust, COUNTS, adapters.cache_observer, loads)
+    user_reader = providers.Singleton(
+        CachedUserReader, adapters.user_reader, users, references, adapters.cache_observer
+    )
+    at_once = providers.Singleton(InvalidateAtOnce, adapters.cache, trust)
+    warm = providers.Singleton(WarmNewUsers, user_reader)
+    upkeep = providers.Singleton(
+        CacheUpkeep,
+        trust,
+        at_once,
+        providers.Singleton(
+            SweepInvalidations, adapters.invalidations, adapters.cache, trust, adapters.cache_observer
+        ),
+        auditor,
+    )
+
+
+class Service(containers.DeclarativeContainer):
+    """The use cases over a family of adapters, and the entrypoints over the use cases."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    adapters = providers.DependenciesContainer()
+
+    policy = settings.provided.policy
+    unit_of_work = adapters.unit_of_work.provider
+    state = providers.Singleton(SchedulerState)
+    cached = providers.Container(Cache, settings=settings, adapters=adapters)
+    user_reader = providers.Selector(
+        adapters.has_cache,
+        yes=cached.user_reader,
+        no=providers.Singleton(UncachedUserReader, adapters.user_reader),
+    )
+    counts = providers.Selector(adapters.has_cache, yes=cached.counts, no=providers.Object(None))
+    outbox_upkeep = providers.Singleton(OutboxUpkeep, providers.Singleton(TidyOutbox, adapters.invalidations))
+
+    plan_messages = providers.Singleton(PlanMessages, unit_of_work, policy)
+    upcoming_messages = providers.Singleton(
+        UpcomingMessages, adapters.user_reader, adapters.message_reader, policy, adapters.clock
+    )
+    scheduler = providers.Singleton(
+        Scheduler,
+        plan=plan_messages,
+        send_due=providers.Singleton(
+            SendDueMessages,
+            unit_of_work,
+            adapters.channel,
+            settings.provided.retry_policy,
+            settings.provided.lease,
+        ),
+        keep=providers.Singleton(KeepLedger, unit_of_work, adapters.channel),
+        next_due=providers.Singleton(NextDue, unit_of_work),
+        policy=policy,
+        clock=adapters.clock,
+        state=state,
+    )
+    http = providers.Singleton(
+        HttpUseCases,
+        register_user=providers.Singleton(RegisterUser, unit_of_work, policy),
+        change_user=providers.Singleton(ChangeUser, unit_of_work, policy),
+        remove_user=providers.Singleton(RemoveUser, unit_of_work, policy),
+        get_user=providers.Singleton(GetUser, user_reader),
+        find_user_by_email=providers.Singleton(FindUserByEmail, user_reader),
+        list_users=providers.Singleton(ListUsers, adapters.user_reader),
+        upcoming_of_user=providers.Singleton(UpcomingOfUser, unit_of_work, policy),
+        import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
+        list_messages=providers.Singleton(ListMessages, adapters.message_reader),
+        get_message=providers.Singleton(GetMessage, adapters.message_reader),
+        act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),
+        scheduler_statistics=providers.Singleton(SchedulerStatistics, adapters.message_reader, state, counts),
+        message_reader=adapters.message_reader,
+        scheduler_state=state,
+        clock=adapters.clock,
+        cache=providers.Selector(adapters.has_cache, yes=adapters.cache, no=providers.Object(None)),
+    )

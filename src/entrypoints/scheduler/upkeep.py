@@ -1,0 +1,82 @@
+"""What keeps the cache true in one process: the poll, the sweep, the outbox kept small, and the auditor."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import attrs
+import structlog
+
+from application.auditing import AuditHits
+from application.cache_ports import SHARDS, CacheUnavailable
+from application.errors import StoreUnavailable
+from application.sweeping import BATCH, SWEEP_EVERY_S, InvalidateAtOnce, SweepInvalidations, TidyOutbox
+from application.trust import POLL_EVERY_S, Trust
+
+log = structlog.get_logger()
+
+TIDY_EVERY_S = 30.0
+_PAUSE_AFTER_FAILURE_S = 0.5
+
+
+@attrs.frozen
+class CacheUpkeep:
+    """The jobs of the cache. Every process runs them; whoever is first sweeps for all."""
+
+    trust: Trust
+    at_once: InvalidateAtOnce
+    sweep: SweepInvalidations
+    auditor: AuditHits
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Keep the cache true until *stopping* is set."""
+        async with asyncio.TaskGroup() as jobs:
+            auditing = jobs.create_task(self.auditor.run())
+            jobs.create_task(_repeat(self.trust.try_to_renew, POLL_EVERY_S, stopping))
+            await _repeat(self._sweep, SWEEP_EVERY_S, stopping, self.at_once.overdue)
+            auditing.cancel()
+
+    async def _sweep(self) -> None:
+        self.at_once.overdue.clear()
+        for shard in range(SHARDS):
+            while await self.sweep(shard) == BATCH:
+                pass
+
+
+@attrs.frozen
+class OutboxUpkeep:
+    """Keeps the outbox small, also where no cache is configured any more."""
+
+    tidy: TidyOutbox
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Tidy every now and then until *stopping* is set."""
+        await _repeat(self.tidy, TIDY_EVERY_S, stopping)
+
+
+async def _repeat(
+    job: Callable[[], Awaitable[object]],
+    every_s: float,
+    stopping: asyncio.Event,
+    waker: asyncio.Event | None = None,
+) -> None:
+    """Do *job* every *every_s* seconds, or earlier when *waker* is set; one that fails is tried again."""
+    while not stopping.is_set():
+        pause_s = every_s
+        try:
+            await job()
+        except (CacheUnavailable, StoreUnavailable, TimeoutError) as error:
+            # The breaker and the scheduler have told the log, once; here it would be told every second.
+            log.debug("upkeep_failed", error=type(error).__name__)
+            pause_s = max(every_s, _PAUSE_AFTER_FAILURE_S)
+        except Exception:
+            log.exception("upkeep_failed")
+            pause_s = max(every_s, _PAUSE_AFTER_FAILURE_S)
+        waiting = [asyncio.create_task(event.wait()) for event in (stopping, waker) if event is not None]
+        try:
+            await asyncio.wait(waiting, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(*waiting)
