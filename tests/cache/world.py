@@ -3,8 +3,9 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -36,7 +37,7 @@ from application.invalidation import email_reference_key, user_key
 from application.observing import Bypass, CacheObserver, Source, Unobserved
 from application.ports import EventHandler, UnitOfWork, UserReader
 from application.sweeping import InvalidateAtOnce, SweepInvalidations
-from application.trust import Trust
+from application.trust import QUIET_AFTER_S, Trust
 from application.users import ChangeUser, RegisterUser, RemoveUser
 from application.views import UserView
 from domain.events import Event
@@ -222,6 +223,13 @@ class World(ABC):
             await asyncio.sleep(0 if keys else 0.005)
         raise AssertionError("never swept")
 
+    async def find_gap(self) -> Told:
+        """Look after the watermark as a process does that has seen no batch for a while."""
+        sweeper = await self.started()
+        sweeper.trust._batch_seen_at -= QUIET_AFTER_S
+        await sweeper.sweep(0)
+        return sweeper.told
+
     async def placed(self) -> Place:
         (place,) = (await self.log.poll(overdue_s=0)).acknowledged
         return place
@@ -285,21 +293,18 @@ class MemoryWorld(World):
         )
 
     async def flush(self) -> None:
-        self.memory._cells.clear()
-        self.memory._watermarks.clear()
+        self.memory._contents = type(self.memory._contents)()
 
     async def snapshot(self) -> Restore:
-        cells = {placed: attrs.evolve(cell) for placed, cell in self.memory._cells.items()}
-        watermarks = dict(self.memory._watermarks)
+        copy = deepcopy(self.memory._contents)
 
         async def restore() -> None:
-            self.memory._cells = {placed: attrs.evolve(cell) for placed, cell in cells.items()}
-            self.memory._watermarks = dict(watermarks)
+            self.memory._contents = deepcopy(copy)
 
         return restore
 
     async def lose_watermark(self, place: Place) -> None:
-        self.memory._watermarks.pop(place, None)
+        self.memory._contents.watermarks.pop(place, None)
 
     async def put_store_back(self, drawn: int) -> None:
         outbox = self.store.outbox(0)
@@ -311,10 +316,10 @@ class MemoryWorld(World):
 class ValkeyWorld(MemoryWorld):
     """A store in this process, and a real Valkey: for what has to be done a thousand times."""
 
-    raw: "Redis"
+    raw: Redis
 
     @classmethod
-    def of(cls, cache: RedisCache, raw: "Redis") -> "ValkeyWorld":
+    def of(cls, cache: RedisCache, raw: Redis) -> "ValkeyWorld":
         world = MemoryWorld.empty()
         return cls(
             monotonic=world.monotonic,
@@ -341,7 +346,7 @@ class ServersWorld(World):
     """PostgreSQL and Valkey."""
 
     engine: AsyncEngine
-    raw: "Redis"
+    raw: Redis
 
     def begin(self, handler: EventHandler) -> UnitOfWork:
         return PostgresUnitOfWork(self.engine, handler)
@@ -377,7 +382,7 @@ class ServersWorld(World):
             await connection.execute(text(statement), values)
 
 
-async def snapshot_of(raw: "Redis") -> Restore:
+async def snapshot_of(raw: Redis) -> Restore:
     """Copy all keys of a server, as a lagging replica or an old file has them."""
     copies: Mapping[bytes, tuple[bytes, int]] = {
         key: (await raw.dump(key), max(await raw.pttl(key), 0)) for key in await raw.keys("*")
@@ -391,7 +396,7 @@ async def snapshot_of(raw: "Redis") -> Restore:
     return restore
 
 
-async def lose_watermark_of(raw: "Redis", place: Place) -> None:
+async def lose_watermark_of(raw: Redis, place: Place) -> None:
     for key in await raw.keys(f"*:{{{place.shard:02d}}}:{place.epoch}:wm"):
         await raw.delete(key)
 
@@ -404,7 +409,7 @@ async def begun(world: World) -> World:
 
 
 @asynccontextmanager
-async def raw_client(url: str) -> AsyncIterator["Redis"]:
+async def raw_client(url: str) -> AsyncIterator[Redis]:
     """Lend a client that knows nothing of this service."""
     async with Redis.from_url(url) as raw:
         yield raw
@@ -442,5 +447,5 @@ async def valkey_clients(url: str) -> AsyncIterator[Callable[[], RedisCache]]:
             await client.aclose()
 
 
-async def tell_nobody(events: list[Event]) -> None:
+async def tell_nobody(events: Sequence[Event]) -> None:
     """Let events pass."""
