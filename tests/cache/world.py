@@ -408,6 +408,15 @@ async def begun(world: World) -> World:
     return world
 
 
+_EMPTY = (
+    "DELETE FROM messages",
+    "DELETE FROM users",
+    "SET CONSTRAINTS ALL IMMEDIATE",
+    "DELETE FROM invalidations",
+    "INSERT INTO invalidations (shard, key) VALUES (0, '*')",
+)
+
+
 @asynccontextmanager
 async def raw_client(url: str) -> AsyncIterator[Redis]:
     """Lend a client that knows nothing of this service."""
@@ -420,6 +429,9 @@ async def servers_world(engine: AsyncEngine, valkey_url: str) -> AsyncIterator[W
     """Lend an empty world of servers."""
     await set_clock(engine, START, speed=0)
     await write_invalidations(engine)
+    async with engine.begin() as connection:  # the database may be one that an earlier test has used
+        for statement in _EMPTY:
+            await connection.execute(text(statement))
     cache = open_redis_cache(valkey_url, fresh_namespace(), observer=Unobserved())
     try:
         async with raw_client(valkey_url) as raw:
