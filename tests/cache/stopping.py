@@ -1,6 +1,7 @@
 """What a test puts around the calls of a port: to stop one, or to let some fail."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -74,3 +75,14 @@ class Failing(Around):
         if self.after:
             await call()
         raise self.error
+
+
+@attrs.define(eq=False)
+class Counting(Around):
+    """Counts calls."""
+
+    calls: Counter[str] = attrs.field(factory=Counter)
+
+    async def __call__(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        self.calls[name] += 1
+        return await call()

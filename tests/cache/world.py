@@ -40,7 +40,7 @@ from application.sweeping import InvalidateAtOnce, SweepInvalidations
 from application.trust import QUIET_AFTER_S, Trust
 from application.users import ChangeUser, RegisterUser, RemoveUser
 from application.views import UserView
-from domain.events import Event
+from domain.events import Event, UserChanged
 from domain.user import UserId
 from tests.contract.adapters import POLICY, START
 from tests.servers import fresh_namespace
@@ -163,6 +163,10 @@ class Process:
                 read = await self.get(user)
             assert read.source is Source.HIT
 
+    async def warm_up_after_renewal(self, *users: UserView) -> None:
+        await self.trust.renew()
+        await self.warm_up(*users)
+
     def replace(self, user: UserView, load: Load[UserView]) -> Awaitable[bool]:
         return self.users.replace(user_key(user.id), load)
 
@@ -201,6 +205,14 @@ class World(ABC):
     @abstractmethod
     async def put_store_back(self, drawn: int) -> None:
         """Let the outbox be as it was when it had drawn so few numbers, with nothing pending."""
+
+    @abstractmethod
+    async def count_rows(self) -> int:
+        """Return how many rows the outbox has, pending or delivered."""
+
+    @abstractmethod
+    async def change_in_bulk(self) -> None:
+        """Change so many people at once that nobody counts them."""
 
     def process(self, **ports: Any) -> Process:
         """Start a process, which has yet to renew its trust; *ports* stand in for those of the world."""
@@ -311,6 +323,13 @@ class MemoryWorld(World):
         outbox.rows = []
         outbox.drawn = outbox.base = drawn
 
+    async def count_rows(self) -> int:
+        return len(self.store.outbox(0).rows)
+
+    async def change_in_bulk(self) -> None:
+        user = next(iter(self.store.committed.users.values()))
+        self.store.commit(self.store.committed.copy(), [UserChanged(user, user)] * 1001)
+
 
 @attrs.define(eq=False, kw_only=True)
 class ValkeyWorld(MemoryWorld):
@@ -376,6 +395,21 @@ class ServersWorld(World):
     async def put_store_back(self, drawn: int) -> None:
         await self.do("DELETE FROM invalidations")
         await self.do("UPDATE cache_shards SET drawn = :drawn, base = :drawn", drawn=drawn)
+
+    async def count_rows(self) -> int:
+        async with self.engine.connect() as connection:
+            return (await connection.execute(text("SELECT count(*) FROM invalidations"))).scalar_one()
+
+    async def change_in_bulk(self) -> None:
+        same = (
+            "first_name, last_name, timezone, birthday_year, birthday_month, birthday_day, anniversary_on, "
+            "leap_day_rule, version, created_at, updated_at, birthday_known_at, anniversary_known_at"
+        )
+        await self.do(
+            f"INSERT INTO users (id, email, {same}) SELECT gen_random_uuid(), n || '@bulk.example', {same} "
+            "FROM (SELECT * FROM users LIMIT 1) u, generate_series(1, 1001) n"
+        )
+        await self.do("UPDATE users SET first_name = 'Bulk' WHERE email LIKE '%@bulk.example'")
 
     async def do(self, statement: str, **values: Any) -> None:
         async with self.engine.begin() as connection:
