@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -11,6 +11,7 @@ import msgspec
 from application.cached_values import ValueClass
 from application.invalidation import STATISTICS_TTL_S, USER_TTL_S
 from application.occasions import TodaysList
+from application.ports import Clock
 from application.views import UserView
 from domain.message import Status
 from domain.occasion import Kind
@@ -50,6 +51,26 @@ COUNTS: ValueClass[Mapping[Status, int]] = ValueClass(
     version=lambda _: 0,
     ttl_s=lambda _: STATISTICS_TTL_S,
 )
+
+
+_LEFT_STANDING_S = 60.0
+"""For how long after midnight yesterday's list stays, to be replaced and not to be missing; nobody is shown it."""
+
+
+def todays_lists(clock: Clock) -> ValueClass[TodaysList]:
+    """Return the class of today's lists: they live until the next 00:00 UTC by *clock*."""
+
+    def ttl_s(todays: TodaysList) -> float:
+        midnight = datetime.combine(todays.day + timedelta(days=1), time(), UTC)
+        return (midnight - clock.now()).total_seconds() + _LEFT_STANDING_S
+
+    return ValueClass(
+        encode=encode_list,
+        decode=decode_list,
+        version=lambda _: 0,
+        ttl_s=ttl_s,
+        is_current=lambda todays: todays.day == clock.now().astimezone(UTC).date(),
+    )
 
 
 _LIST = struct.Struct(">1sII")

@@ -1,17 +1,20 @@
 """Today's lists: whose birthday or anniversary message is due on this day."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import attrs
 
-from application.cached_values import Read
+from application.cached_values import CachedValues, Read
+from application.invalidation import ANNIVERSARIES_TODAY, BIRTHDAYS_TODAY
 from application.observing import Source
 from application.ports import Clock, MessageReader
 from domain.occasion import Kind
 from domain.user import UserId
 
 ID_BYTES = 16
+KEYS = {Kind.BIRTHDAY: BIRTHDAYS_TODAY, Kind.ANNIVERSARY: ANNIVERSARIES_TODAY}
 
 
 def _whole_ids(_list: object, _attribute: object, packed: bytes) -> None:
@@ -64,6 +67,31 @@ class ShowTodaysList:
     """Today's list, and where it came from."""
 
     compute: ComputeTodaysList
+    cached: CachedValues[TodaysList] | None = None
 
     async def __call__(self, kind: Kind) -> Read[TodaysList]:
-        return Read(await self.compute(kind), Source.BYPASS)
+        if self.cached is None:
+            return Read(await self.compute(kind), Source.BYPASS)
+        read = await self.cached.read(KEYS[kind], lambda: self.compute(kind))
+        if read.value is None:
+            raise AssertionError("A list is always there, if only without anybody.")
+        return Read(read.value, read.source)
+
+
+@attrs.frozen
+class RefreshTodaysLists:
+    """Both lists are computed anew; those that are there are served until then, so that none is ever missing."""
+
+    compute: ComputeTodaysList
+    cached: CachedValues[TodaysList]
+
+    async def __call__(self) -> None:
+        """Raises StoreUnavailable. A cache that is away is left alone: who reads a list then computes it."""
+        for kind in Kind:
+            await self.cached.replace(KEYS[kind], partial(self.compute, kind))
+
+
+def next_day(instant: datetime) -> datetime:
+    """Return the next 00:00 UTC."""
+    day = instant.astimezone(UTC).date() + timedelta(days=1)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

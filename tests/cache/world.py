@@ -34,7 +34,7 @@ from application.cache_ports import SHARDS, CachePort, Entry, InvalidationLog, L
 from application.cached_reader import CachedUserReader
 from application.cached_values import CachedValues, Load, Read
 from application.invalidation import email_reference_key, user_key
-from application.observing import Bypass, CacheObserver, Source, Unobserved
+from application.observing import Bypass, CacheObserver, Source
 from application.ports import EventHandler, UnitOfWork, UserReader
 from application.sweeping import InvalidateAtOnce, SweepInvalidations
 from application.trust import QUIET_AFTER_S, Trust
@@ -466,7 +466,7 @@ async def servers_world(engine: AsyncEngine, valkey_url: str) -> AsyncIterator[W
     async with engine.begin() as connection:  # the database may be one that an earlier test has used
         for statement in _EMPTY:
             await connection.execute(text(statement))
-    cache = open_redis_cache(valkey_url, fresh_namespace(), observer=Unobserved())
+    cache = open_redis_cache(valkey_url, fresh_namespace(), observer=CacheObserver())
     try:
         async with raw_client(valkey_url) as raw:
             yield await begun(
@@ -487,7 +487,7 @@ async def valkey_clients(url: str) -> AsyncIterator[Callable[[], RedisCache]]:
     """Lend caches under ever new namespaces that share their connections."""
     clients = [open_client(url, connections_max=16) for _ in range(2)]
     try:
-        yield lambda: RedisCache(clients[0], clients[1], fresh_namespace(), Unobserved())
+        yield lambda: RedisCache(clients[0], clients[1], fresh_namespace(), CacheObserver())
     finally:
         for client in clients:
             await client.aclose()
