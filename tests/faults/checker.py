@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +19,7 @@ from tests.faults.weather import Weather
 SLOW_S = 2.0
 """An answer that takes longer has failed its caller."""
 TIMEOUT_S = 12.0
+SWEEPERS = 4
 TOLD_MAX = 5
 """Of each kind."""
 UNJUDGED_MAX = 200_000
@@ -210,34 +211,33 @@ class Checker:
     async def sweep(self, truth: Truth, rounds: int = 3) -> None:
         """With nothing broken and nobody writing: read everything everywhere and compare it with PostgreSQL."""
         people = await truth.people()
-        clients = [Client(url, TIMEOUT_S) for url in self.urls]
-        try:
-            for _ in range(rounds):
-                async with asyncio.TaskGroup() as group:
-                    for process, client in enumerate(clients):
-                        group.create_task(self._sweep_one(client, process, people))
-        finally:
-            for client in clients:
-                client.close()
+        for _ in range(rounds):
+            async with asyncio.TaskGroup() as group:
+                for process in range(len(self.urls)):
+                    everybody = iter(self.crowd.ids)
+                    for _ in range(SWEEPERS):
+                        group.create_task(self._sweep(process, everybody, people))
 
-    async def _sweep_one(self, client: Client, process: int, people: Mapping[UUID, tuple[str, str]]) -> None:
-        for person in self.crowd.ids:
-            expected = people.get(person)
-            if expected is None:
+    async def _sweep(
+        self, process: int, everybody: Iterator[UUID], people: Mapping[UUID, tuple[str, str]]
+    ) -> None:
+        client = Client(self.urls[process], TIMEOUT_S)
+        try:
+            for person in everybody:
+                if person in people:
+                    await self._sweep_one(client, process, person, people[person])
+        finally:
+            client.close()
+
+    async def _sweep_one(self, client: Client, process: int, person: UUID, expected: tuple[str, str]) -> None:
+        for path in (f"/users/{person}", f"/users?email={expected[1]}"):
+            answer = await self._ask(client, process, "GET", path, None)
+            if answer is None:
                 continue
-            for path in (f"/users/{person}", f"/users?email={expected[1]}"):
-                answer = await self._ask(client, process, "GET", path, None)
-                if answer is None:
-                    continue
-                self.reads += 1
-                self.sources[answer.cache] += 1
-                found = answer.document or {}
-                if (found.get("id"), found.get("lastName"), found.get("email")) != (str(person), *expected):
-                    what = "by address" if "email=" in path else "by id"
-                    self.report(
-                        Violation(
-                            Guarantee.G3,
-                            f"at the end a read {what} on process {process} ({answer.cache}, status "
-                            f"{answer.status}) differs from PostgreSQL",
-                        )
-                    )
+            self.reads += 1
+            self.sources[answer.cache] += 1
+            found = answer.document or {}
+            if (found.get("id"), found.get("lastName"), found.get("email")) != (str(person), *expected):
+                what = "by address" if "email=" in path else "by id"
+                where = f"{what} on process {process} ({answer.cache}, status {answer.status})"
+                self.report(Violation(Guarantee.G3, f"at the end a read {where} differs from PostgreSQL"))

@@ -13,7 +13,7 @@ from tests.faults.client import Client
 from tests.faults.history import Fate, Write
 from tests.faults.truth import LOST, Hand
 
-READERS = 4
+READERS = 8
 """Per process: a process that hangs keeps its own readers waiting and nobody else's."""
 WRITERS = 2
 FOLLOWED = 0.5
