@@ -15,6 +15,7 @@ from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.planning import PlanMessages
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
@@ -116,6 +117,10 @@ class Service(containers.DeclarativeContainer):
         list_users=providers.Singleton(ListUsers, adapters.user_reader),
         upcoming_of_user=providers.Singleton(UpcomingOfUser, unit_of_work, policy),
         import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
+        todays_list=providers.Singleton(
+            ShowTodaysList,
+            providers.Singleton(ComputeTodaysList, adapters.message_reader, adapters.clock),
+        ),
         list_messages=providers.Singleton(ListMessages, adapters.message_reader),
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
         act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),
