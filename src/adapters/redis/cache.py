@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from redis.exceptions import NoPermissionError
 
 from adapters.redis.breaker import Breaker
-from adapters.redis.client import Client, ask_node_of, open_client, read_many
+from adapters.redis.client import SOCKET_TIMEOUT_S, Client, ask_node_of, open_client, read_many
 from adapters.redis.entries import encode_entry, encode_lease, encode_token
 from adapters.redis.joining import JoinedLooks, read_number
 from adapters.redis.keys import Keys
@@ -18,8 +18,6 @@ from application.cache_ports import CacheFigures, CachePort, CacheUnavailable, E
 from application.observing import CacheObserver
 
 TIMEOUT_S = 0.15
-SOCKET_TIMEOUT_S = 0.1
-"""Shorter, so that the client of a Cluster sees by itself that a node hangs, and asks another."""
 _SCAN_COUNT = 500
 
 

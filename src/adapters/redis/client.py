@@ -12,11 +12,13 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 Client: TypeAlias = Redis | RedisCluster
 
+SOCKET_TIMEOUT_S = 0.1
+"""For each of connecting, writing and reading; shorter than what a whole call may take, so that the client
+of a Cluster sees by itself that a node hangs, and asks another."""
 
-def open_client(url: str, *, connections_max: int, timeout_s: float) -> Client:
+
+def open_client(url: str, *, connections_max: int, timeout_s: float = SOCKET_TIMEOUT_S) -> Client:
     """Return a client of the server at *url*; it connects when it is first asked something.
-
-    *timeout_s* is for each of connecting, writing and reading.
 
     ``?cluster=true`` says that the server is a node of a Cluster. Raises ValueError for an address that
     cannot be used.
