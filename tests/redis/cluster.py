@@ -26,8 +26,8 @@ async def _join(ports: Sequence[int]) -> None:
     async with AsyncExitStack() as stack, asyncio.timeout(20):
         nodes = [await stack.enter_async_context(Redis(port=port)) for port in ports]
         for number, node in enumerate(nodes):
-            first, last = SLOTS * number // len(nodes), SLOTS * (number + 1) // len(nodes) - 1
-            await command(node, "CLUSTER ADDSLOTSRANGE", first, last)
+            first, last = SLOTS * number // len(nodes), SLOTS * (number + 1) // len(nodes)
+            await command(node, "CLUSTER ADDSLOTS", *range(first, last))
             await command(node, "CLUSTER SET-CONFIG-EPOCH", number + 1)
             await command(node, "CLUSTER MEET", "127.0.0.1", ports[0])
         for node in nodes:

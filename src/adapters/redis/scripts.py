@@ -2,6 +2,9 @@
 
 All keys of a script are told as such and lie in one slot, so that they run on a Cluster as well. MGET is
 used to read a key that may hold anything: it tells nothing of what is no string, where GET is an error.
+
+Here and elsewhere nothing is asked of the server that is younger than Redis 4.0: DEL, EVAL and EVALSHA,
+EXISTS, GETRANGE, INFO, MGET, SCAN with MATCH and COUNT, SET with PX, NX and XX, SETRANGE, UNLINK.
 """
 
 import hashlib
