@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import socket
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -76,6 +77,16 @@ async def _make_template(url: str) -> None:
     engine = open_engine(with_database(url, _TEMPLATE))
     await migrate(engine)
     await engine.dispose()
+
+
+@contextmanager
+def running_valkey_with_port(settings: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
+    """Run a Valkey that listens on a port of this machine, too; lend its address and the port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with running_valkey({"port": str(port), "bind": "127.0.0.1", **(settings or {})}) as url:
+        yield url, port
 
 
 def fresh_namespace() -> str:

@@ -8,10 +8,10 @@ from contextvars import Context
 
 import attrs
 
-from adapters.redis.client import Client
+from adapters.redis.client import read_many
 from adapters.redis.entries import Undecodable, decode
 from adapters.redis.keys import Keys
-from adapters.redis.line import CALL_TIMEOUT_S, Line
+from adapters.redis.line import Line
 from adapters.redis.scripts import REMOVE_IF_UNCHANGED
 from application.cache_ports import CacheUnavailable, Entry, Look, Place
 
@@ -81,7 +81,7 @@ class JoinedLooks:
         for place, key, answer in batch:
             wanted.setdefault(place, {}).setdefault(key, []).append(answer)
         try:
-            values = await self._read(wanted, CALL_TIMEOUT_S - (asyncio.get_running_loop().time() - since))
+            values = await self._read(wanted, asyncio.get_running_loop().time() - since)
         except CacheUnavailable:
             # Who waits behind it has waited as long, and would wait as long once more.
             batch, self._waiting = batch + self._waiting, []
@@ -92,20 +92,14 @@ class JoinedLooks:
             for _, _, answer in batch:
                 _tell(answer, None)
 
-    async def _read(self, wanted: Wanted, timeout_s: float) -> Iterator[bytes | None]:
+    async def _read(self, wanted: Wanted, waited_s: float) -> Iterator[bytes | None]:
         names: list[bytes] = []
         for place, keys in wanted.items():
             names.append(self._keys.watermark(place))
             prefix = self._keys.prefix(place)
             names.extend(prefix + key.encode() for key in keys)
-
-        async def ask(client: Client) -> list[bytes | None]:
-            values = await client.execute_command("MGET", *names)
-            if len(values) != len(names):
-                raise TypeError("not as many values as keys")
-            return list(values)
-
-        return iter(await self._line.call("look", ask, timeout_s=timeout_s))
+        values = await self._line.call("look", lambda client: read_many(client, names), waited_s=waited_s)
+        return iter(values)
 
     async def _answer(self, wanted: Wanted, values: Iterator[bytes | None]) -> None:
         strange: list[tuple[bytes, bytes, list[Answer], Look]] = []
