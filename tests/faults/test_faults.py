@@ -11,9 +11,9 @@ from tests.faults.checker import TIMEOUT_S, Checker
 from tests.faults.client import Client
 from tests.faults.cluster import OURS, Cluster, Service
 from tests.faults.crowd import Crowd
-from tests.faults.faults import FAULTS, Schedule
 from tests.faults.history import BOUND_S, Guarantee, History
 from tests.faults.load import Pace
+from tests.faults.schedule import FAULTS, Schedule
 from tests.faults.services import SERVICES
 from tests.faults.trial import Trial, report
 from tests.faults.truth import Truth
