@@ -2,6 +2,7 @@
 
 import pytest
 
+from application import cached_values
 from application.cache_ports import CacheUnavailable
 from application.errors import StoreUnavailable
 from application.observing import Bypass, Source
@@ -14,6 +15,12 @@ from tests.cache.world import Process, World
 READING = ("look", "take_lease", "fill", "invalidate")
 SWEEPING = ("sweep", "begin")
 whether_it_was_carried_out = pytest.mark.parametrize("after", (False, True))
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases are left over here; let nobody wait for their end."""
+    monkeypatch.setattr(cached_values, "_LOOK_AGAIN_AFTER_S", (0.0, 0.001))
 
 
 @whether_it_was_carried_out
