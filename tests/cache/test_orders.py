@@ -63,19 +63,30 @@ async def orders_of(cast: Cast, new_world: Callable[[], World]) -> int:
     return await in_every_order(play)
 
 
-@pytest.mark.parametrize("cast", (reader_writer_sweeper, two_readers_and_a_writer, two_readers_of_one_process_and_a_writer, all_in_one_process, reader_and_two_writers))
+@pytest.mark.parametrize(
+    "cast",
+    (
+        reader_writer_sweeper,
+        two_readers_and_a_writer,
+        two_readers_of_one_process_and_a_writer,
+        all_in_one_process,
+        reader_and_two_writers,
+    ),
+)
 async def test_in_memory(cast: Cast) -> None:
     import time
-    t=time.time()
+
+    t = time.time()
     orders = await orders_of(cast, MemoryWorld.empty)
-    print(cast.__name__, orders, "orders", time.time()-t)
+    print(cast.__name__, orders, "orders", time.time() - t)
 
 
 @pytest.mark.servers
 @pytest.mark.parametrize("cast", (reader_writer_sweeper, two_readers_and_a_writer))
 async def test_on_valkey(cast: Cast, valkey_url: str) -> None:
     import time
-    t=time.time()
+
+    t = time.time()
     async with valkey_clients(valkey_url) as new_cache, raw_client(valkey_url) as raw:
         orders = await orders_of(cast, lambda: ValkeyWorld.of(new_cache(), raw))
-    print(cast.__name__, orders, "orders", time.time()-t)
+    print(cast.__name__, orders, "orders", time.time() - t)

@@ -9,6 +9,7 @@ import httpx
 from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
+from adapters.metrics import PrometheusMetrics
 from application.cached_reader import UncachedUserReader
 from application.imports import ImportUsers
 from application.messages import GetMessage, ListMessages
@@ -65,6 +66,7 @@ def use_cases_of(
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),
         act_on_message=service.operator,
+        metrics=PrometheusMetrics(),
         scheduler_statistics=SchedulerStatistics(service.ledger, state),
         message_reader=service.ledger,
         scheduler_state=state,
@@ -73,7 +75,7 @@ def use_cases_of(
 
 
 def app_of(use_cases: UseCases) -> ASGIApp:
-    return with_edges(create_app(use_cases))
+    return with_edges(create_app(use_cases), use_cases.metrics)
 
 
 @attrs.frozen

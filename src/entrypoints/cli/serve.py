@@ -104,7 +104,7 @@ async def _serve(
         await scheduler.plan_now()
         server = _Server(
             uvicorn.Config(
-                with_edges(create_app(opened.service.http())),
+                with_edges(create_app(opened.service.http()), opened.service.http().metrics),
                 access_log=False,
                 log_config=None,
                 lifespan="on",

@@ -14,6 +14,7 @@ from adapters.memory.messages import MemoryMessageReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader
+from adapters.metrics import PrometheusMetrics
 from adapters.postgres.database import open_engine
 from adapters.postgres.invalidations import PostgresInvalidationLog
 from adapters.postgres.message_reader import PostgresMessageReader
@@ -21,7 +22,6 @@ from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
 from application.announcer import Announcer
-from application.observing import CacheObserver
 from application.ports import Clock
 from entrypoints.settings import Settings
 
@@ -43,9 +43,9 @@ class PostgresAdapters(containers.DeclarativeContainer):
     redis_url: providers.Provider[str | None] = providers.Object(None)
 
     clock = providers.Singleton(open_clock, None, 1.0)
-    cache_observer = providers.Singleton(CacheObserver)
+    metrics = providers.Singleton(PrometheusMetrics)
     has_cache = providers.Callable(_yes_or_no, redis_url)
-    cache = providers.Singleton(open_redis_cache, redis_url, observer=cache_observer)
+    cache = providers.Singleton(open_redis_cache, redis_url, observer=metrics)
     # Connections of its own: while requests have taken all others, the cache must not lose its trust for that.
     outbox_engine = providers.Singleton(open_engine, database_url, pool_size=3)
     invalidations = providers.Singleton(PostgresInvalidationLog, outbox_engine)
@@ -73,7 +73,7 @@ class MemoryAdapters(containers.DeclarativeContainer):
     clock_speed = providers.Object(1.0)
 
     clock = providers.Singleton(MovableClock, clock_start, clock_speed)
-    cache_observer = providers.Singleton(CacheObserver)
+    metrics = providers.Singleton(PrometheusMetrics)
     has_cache = providers.Object("yes")
     cache = providers.Singleton(MemoryCache)
     announcer = providers.Singleton(Announcer)

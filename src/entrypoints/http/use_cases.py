@@ -5,6 +5,7 @@ import attrs
 from application.cache_ports import CachePort
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.observing import Metrics
 from application.occasions import ShowTodaysList
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
@@ -39,4 +40,5 @@ class UseCases:
     message_reader: MessageReader
     scheduler_state: SchedulerState
     clock: Clock
+    metrics: Metrics
     cache: CachePort | None = None
