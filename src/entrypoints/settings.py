@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import time, timedelta
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 import attrs
 
@@ -17,6 +18,19 @@ T = TypeVar("T")
 
 CHANNELS = ("maildir", "console")
 _PORT_MAX = 65_535
+_REDIS_OPTIONS = frozenset(
+    {
+        "cluster",
+        "db",
+        "ssl_ca_certs",
+        "ssl_ca_data",
+        "ssl_cert_reqs",
+        "ssl_certfile",
+        "ssl_check_hostname",
+        "ssl_keyfile",
+    }
+)
+"""No time-outs: those are the service's own, and its promises rest on them."""
 
 
 class InvalidSetting(ValueError):
@@ -30,8 +44,8 @@ class Settings:
     data_dir: Path
     host: str = "127.0.0.1"
     port: int
-    database_url: str | None
-    redis_url: str | None
+    database_url: str | None = attrs.field(repr=False)
+    redis_url: str | None = attrs.field(repr=False)
     channel: str
     sender: str
     policy: SendPolicy
@@ -48,7 +62,7 @@ class Settings:
             data_dir=read("BIRTHDAYS_DATA_DIR", "var", Path).absolute(),
             port=read("BIRTHDAYS_PORT", "8000", _port),
             database_url=read("DATABASE_URL", "", str) or None,
-            redis_url=read("REDIS_URL", "", str) or None,
+            redis_url=_redis(read),
             channel=read("BIRTHDAYS_CHANNEL", "maildir", _one_of(*CHANNELS)),
             sender=read("BIRTHDAYS_SENDER", "birthdays@localhost", _address),
             policy=SendPolicy(
@@ -74,6 +88,60 @@ class _Reader:
             return convert(text)
         except ValueError as error:
             raise InvalidSetting(f"{name} cannot be used: {error}") from None
+
+
+def _redis(read: _Reader) -> str | None:
+    """Return the address of the cache, from REDIS_URL or put together from REDIS_HOST and the others."""
+    given = {
+        name for name in ("REDIS_URL", "REDIS_HOST", "REDIS_PASSWORD", "REDIS_DB") if read(name, "", str)
+    }
+    if {"REDIS_URL", "REDIS_HOST"} <= given:
+        raise InvalidSetting("REDIS_URL and REDIS_HOST are both set: set one of them.")
+    if "REDIS_HOST" not in given:
+        # REDIS_PORT alone says nothing: Kubernetes sets it for whoever has a service called redis.
+        for name in sorted(given - {"REDIS_URL"}):
+            raise InvalidSetting(
+                f"{name} goes with REDIS_HOST, which is not set; REDIS_URL holds all in one."
+            )
+        return read("REDIS_URL", "", _redis_url) or None
+    host = read("REDIS_HOST", "", _host)
+    port = read("REDIS_PORT", "6379", _whole(1, _PORT_MAX))
+    password = read.environment.get("REDIS_PASSWORD", "")  # as it is: it may begin with a blank
+    user = f":{quote(password, safe='')}@" if password else ""
+    return f"redis://{user}{host}:{port}/{read('REDIS_DB', '0', _whole(0, 9999))}"
+
+
+def _redis_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_good = not text or _is_redis_address(parts)
+    except ValueError:  # whose text may quote the password
+        is_good = False
+    if not is_good:
+        raise ValueError(
+            "give an address such as redis://:password@host:6379/0, rediss://host:6380?cluster=true or "
+            "unix:///path/to/socket; in a password, special characters are written as %23 and the like."
+        )
+    unknown = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)} - _REDIS_OPTIONS
+    if unknown:
+        raise ValueError(f"after the question mark it takes only {', '.join(sorted(_REDIS_OPTIONS))}.")
+    return text
+
+
+def _is_redis_address(parts: SplitResult) -> bool:
+    is_cluster = "cluster" in dict(parse_qsl(parts.query))
+    if parts.fragment:
+        return False
+    if parts.scheme == "unix":
+        return not parts.hostname and len(parts.path) > 1 and not is_cluster
+    is_network = parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
+    return is_network and bool(re.fullmatch(r"/?0?" if is_cluster else r"/?\d{0,4}", parts.path, re.ASCII))
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", text, re.ASCII):
+        raise ValueError("give the name or the address of a host, and its port as REDIS_PORT.")
+    return f"[{text}]" if ":" in text else text
 
 
 def _port(text: str) -> int:
