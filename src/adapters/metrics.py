@@ -9,7 +9,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from application.cache_ports import CacheFigures, Poll
 from application.observing import Bypass, CacheObserver, Metrics, Source
 
-disable_created_metrics()  # a gauge more for each series, for who has an older Prometheus
+# Else each series has a gauge more, for who has an older Prometheus.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it says no types
 _OPERATION_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
 _REQUEST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LAG_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 60.0)

@@ -17,6 +17,7 @@ from adapters.memory.users import MemoryUserReader
 from adapters.metrics import PrometheusMetrics
 from adapters.postgres.database import open_engine
 from adapters.postgres.invalidations import PostgresInvalidationLog
+from adapters.postgres.message_counts import PostgresMessageCounts
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
@@ -54,6 +55,7 @@ class PostgresAdapters(containers.DeclarativeContainer):
     unit_of_work = providers.Factory(PostgresUnitOfWork, engine, announcer)
     user_reader = providers.Singleton(PostgresUserReader, engine)
     message_reader = providers.Singleton(PostgresMessageReader, engine)
+    message_counts = providers.Singleton(PostgresMessageCounts, engine)
     channel = providers.Selector(
         settings.provided.channel,
         maildir=providers.Singleton(

@@ -22,6 +22,7 @@ from application.errors import ApplicationError, StoreUnavailable
 from application.ports import DeliveryChannel
 from entrypoints.container.families import PostgresAdapters, open_clock
 from entrypoints.container.wiring import Service
+from entrypoints.scheduler.upkeep import CountsUpkeep
 from entrypoints.settings import Settings
 
 Job = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -82,7 +83,11 @@ class OpenService:
 
     def jobs(self) -> Sequence[Job]:
         """Return what has to run for as long as the service does."""
-        jobs = [self.service.scheduler().run, self.service.outbox_upkeep().run]
+        jobs = [
+            self.service.scheduler().run,
+            self.service.outbox_upkeep().run,
+            CountsUpkeep(self.adapters.message_counts()).run,
+        ]
         return jobs if self.adapters.redis_url() is None else [*jobs, self.service.cached.upkeep().run]
 
     async def start_clock(self, start: datetime | None, speed: float) -> None:
