@@ -14,6 +14,8 @@ from tests.faults.load import change_by_hand
 from tests.faults.proxy import Mode, Proxy
 
 OVERTAKEN = 12
+SLOWED_S = 0.012
+"""Added to each direction of a connection to the cache, to have more time in which to hit it."""
 HELD_S = 0.3
 """For how long commits are stopped half way, so that some are."""
 
@@ -82,10 +84,39 @@ async def pause_process_in_its_fill(scene: Scene) -> None:
     await _overtake(scene, _done(scene.process.pause), _done(scene.process.go_on))
 
 
+async def pause_process_in_its_sweep(scene: Scene) -> None:
+    """Stop the process while it waits for its cache in a transaction: it keeps whatever it has locked."""
+    proxy = scene.cluster.proxies[scene.hit[0]]
+    await proxy.become(Mode.HANG)
+    try:
+        async with truth.connected(scene.checker.database_url) as connection:
+            for _ in range(200):
+                if await truth.somebody_waits_in_a_transaction(connection):
+                    break
+                await asyncio.sleep(0.01)
+        scene.process.pause()
+        await proxy.become(Mode.PASS)
+        await scene.wait(3, 8)
+    finally:
+        await proxy.become(Mode.PASS)
+        scene.process.go_on()
+
+
 async def hang_cache_in_a_fill(scene: Scene) -> None:
     """Hold back what the process is just putting into its cache; it arrives long after the process gave up."""
     proxy = scene.cluster.proxies[scene.hit[0]]
-    await _overtake(scene, lambda: proxy.become(Mode.HANG), lambda: proxy.become(Mode.PASS))
+
+    async def slow_down() -> None:
+        proxy.delay_s = SLOWED_S
+
+    async def hang() -> None:
+        await proxy.become(Mode.HANG)
+
+    async def mend() -> None:
+        proxy.delay_s = 0
+        await proxy.become(Mode.PASS)
+
+    await _overtake(scene, hang, mend, before=slow_down)
 
 
 def _done(act: Callable[[], None]) -> Callable[[], Awaitable[None]]:
@@ -95,8 +126,16 @@ def _done(act: Callable[[], None]) -> Callable[[], Awaitable[None]]:
     return done
 
 
+async def _nothing() -> None:
+    return
+
+
 async def _overtake(
-    scene: Scene, stop: Callable[[], Awaitable[None]], go_on: Callable[[], Awaitable[None]]
+    scene: Scene,
+    stop: Callable[[], Awaitable[None]],
+    go_on: Callable[[], Awaitable[None]],
+    *,
+    before: Callable[[], Awaitable[None]] = _nothing,
 ) -> None:
     """Time and again have a process fill, stop that, overtake it by a write elsewhere, and let it go on.
 
@@ -107,10 +146,13 @@ async def _overtake(
     people = [scene.random.randrange(checker.crowd.size) for _ in range(OVERTAKEN)]
     clients = [Client(url, TIMEOUT_S) for url in checker.urls]
     try:
+        took_s = 0.02
         for person in people:
             await checker.change(clients[fast], fast, person)
+            await before()
             reading = asyncio.create_task(checker.read_person(clients[slow], slow, person))
-            await scene.wait(0, 0.006)
+            await scene.wait(0, took_s)
+            took_s *= 0.8 if reading.done() else 1.25  # so that the next one is stopped half way
             await stop()
             try:
                 await checker.change(clients[fast], fast, person)

@@ -29,6 +29,7 @@ FAULTS = (
     Fault("process killed after its commit", Part.PROCESS, faults.kill_between_commit_and_invalidation),
     Fault("process killed, its cache hanging", Part.PROCESS, faults.kill_while_its_cache_hangs),
     Fault("process paused in its fills", Part.PROCESS, faults.pause_process_in_its_fill),
+    Fault("process paused in its sweep", Part.PROCESS, faults.pause_process_in_its_sweep),
     Fault("fills held back", Part.CACHE, faults.hang_cache_in_a_fill),
     Fault("Valkey paused", Part.CACHE, faults.pause_valkey),
     Fault("Valkey killed, restarted empty", Part.CACHE, faults.empty_valkey_by_a_restart),
