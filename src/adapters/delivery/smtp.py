@@ -6,8 +6,6 @@ import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import attrs
-
 from adapters.delivery.batch import send_in_turn
 from adapters.delivery.mail import MailUnwritable, mail_of
 from adapters.delivery.smtp_line import MailServer, SmtpLine

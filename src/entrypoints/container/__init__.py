@@ -1,6 +1,6 @@
 """The composition root: the only place that names adapters and wires them to the use cases."""
 
-from entrypoints.container.families import MemoryAdapters, PostgresAdapters, open_clock
+from entrypoints.container.families import MemoryAdapters, PostgresAdapters, open_clock, open_texts
 from entrypoints.container.opening import (
     FORESEEN,
     DatabaseUnreachable,
@@ -22,6 +22,7 @@ __all__ = (
     "PostgresAdapters",
     "Service",
     "open_clock",
+    "open_texts",
     "opened_service",
     "refuse_moved_clock",
 )
