@@ -11,6 +11,7 @@ def authority(name: str = "known") -> trustme.CA:
     return trustme.CA(organization_name=f"Tests, {name}")
 
 
+@cache
 def trusting(name: str = "known") -> ssl.SSLContext:
     """Return what a client trusts: this authority alone."""
     context = ssl.create_default_context()

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
@@ -106,17 +107,20 @@ async def mail_server(
 
     def connected() -> SMTP:
         postbox.connections += 1
-        protocol = SMTP(
-            postbox,
-            enable_SMTPUTF8=utf8,
-            tls_context=context if tls == "starttls" else None,
-            require_starttls=tls == "starttls",
-            auth_require_tls=tls == "starttls",
-            auth_required=tls != "none",
-            authenticator=_logged_in,
-            loop=asyncio.get_running_loop(),
-            hostname="mail.example.org",
-        )
+        with warnings.catch_warnings():
+            # It takes no notice of the TLS that was there from the beginning, and warns of logins without.
+            warnings.simplefilter("ignore", UserWarning)
+            protocol = SMTP(
+                postbox,
+                enable_SMTPUTF8=utf8,
+                tls_context=context if tls == "starttls" else None,
+                require_starttls=tls == "starttls",
+                auth_require_tls=tls == "starttls",
+                auth_required=tls != "none",
+                authenticator=_logged_in,
+                loop=asyncio.get_running_loop(),
+                hostname="mail.example.org",
+            )
         protocols.append(protocol)
         return protocol
 

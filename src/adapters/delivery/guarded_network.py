@@ -11,7 +11,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Returns the addresses of a host, in the order in which they are to be tried. Raises OSError."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")
-_NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")
+_UNICAST = IPv6Network("2000::/3")
 
 
 class AddressRefused(httpcore.ConnectError):
@@ -62,7 +62,7 @@ def is_public(text: str) -> bool:
         wrapped = _wrapped(address)
         if wrapped is not None:
             return is_public(str(wrapped))
-        if address in _NAT64_LOCAL:
+        if address not in _UNICAST:
             return False
     return address.is_global and not (
         address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
