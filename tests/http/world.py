@@ -10,11 +10,13 @@ from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
 from application.cached_reader import UncachedUserReader
+from adapters.delivery.texts import JinjaTexts
 from application.imports import ImportUsers
 from application.messages import GetMessage, ListMessages
 from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
+from application.texts import PreviewText
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -66,6 +68,7 @@ def use_cases_of(
         get_message=GetMessage(service.ledger),
         act_on_message=service.operator,
         scheduler_statistics=SchedulerStatistics(service.ledger, state),
+        preview_text=PreviewText(JinjaTexts(None, "en")),
         message_reader=service.ledger,
         scheduler_state=state,
         clock=service.clock,
