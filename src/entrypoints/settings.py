@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
@@ -13,10 +14,19 @@ import attrs
 from domain.due import NINE, SendPolicy
 from domain.message import RetryPolicy
 from domain.occasion import LeapDayRule
+from entrypoints.channel_settings import (
+    SmtpSettings,
+    WebhookSettings,
+    smtp_settings,
+    webhook_secrets,
+    webhook_url,
+)
 
 T = TypeVar("T")
 
-CHANNELS = ("maildir", "console")
+CHANNELS = ("maildir", "console", "smtp", "webhook")
+_FAR = ("smtp", "webhook")
+_MESSAGE_PART = 0.35  # of the lease; see message_s
 _PORT_MAX = 65_535
 _REDIS_OPTIONS = frozenset(
     {
@@ -47,24 +57,40 @@ class Settings:
     database_url: str | None = attrs.field(repr=False)
     redis_url: str | None = attrs.field(repr=False)
     channel: str
+    connections: int = 4
     sender: str
+    smtp: SmtpSettings | None = None
+    webhook: WebhookSettings | None = None
+    language: str = "en"
+    templates: Path | None = None
     policy: SendPolicy
     retry_policy: RetryPolicy = attrs.field(factory=RetryPolicy)
     lease: timedelta
     audits_per_s: float = 1.0
     log_format: str
 
+    @property
+    def message_s(self) -> float:
+        """How long one message may take; a batch takes up to twice that, well within the lease."""
+        return self.lease.total_seconds() * _MESSAGE_PART
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Read the variables; those that are not set, or empty, have their defaults. Raises InvalidSetting."""
         read = _Reader(os.environ if environment is None else environment)
+        channel = read("BIRTHDAYS_CHANNEL", "maildir", _one_of(*CHANNELS))
         return cls(
             data_dir=read("BIRTHDAYS_DATA_DIR", "var", Path).absolute(),
             port=read("BIRTHDAYS_PORT", "8000", _port),
             database_url=read("DATABASE_URL", "", str) or None,
             redis_url=_redis(read),
-            channel=read("BIRTHDAYS_CHANNEL", "maildir", _one_of(*CHANNELS)),
-            sender=read("BIRTHDAYS_SENDER", "birthdays@localhost", _address),
+            channel=channel,
+            connections=read("BIRTHDAYS_CHANNEL_CONNECTIONS", "4", _whole(1, 64)),
+            sender=read("BIRTHDAYS_SENDER", "" if channel == "smtp" else "birthdays@localhost", _address),
+            smtp=read("BIRTHDAYS_SMTP_URL", "", smtp_settings) if channel == "smtp" else None,
+            webhook=_webhook(read) if channel == "webhook" else None,
+            language=read("BIRTHDAYS_LANGUAGE", "en", _language),
+            templates=read("BIRTHDAYS_TEMPLATES", "", _folder),
             policy=SendPolicy(
                 send_time=read("BIRTHDAYS_SEND_TIME", f"{NINE:%H:%M}", _wall_time),
                 leap_day_rule=LeapDayRule(
@@ -72,7 +98,9 @@ class Settings:
                 ),
                 window=timedelta(hours=read("BIRTHDAYS_WINDOW_HOURS", "24", _whole(1, 24 * 14))),
             ),
-            lease=timedelta(seconds=read("BIRTHDAYS_LEASE_S", "15", _whole(1, 3600))),
+            lease=timedelta(
+                seconds=read("BIRTHDAYS_LEASE_S", "60" if channel in _FAR else "15", _whole(1, 3600))
+            ),
             audits_per_s=float(read("BIRTHDAYS_CACHE_AUDITS_PER_S", "1", _whole(0, 1000))),
             log_format=read("BIRTHDAYS_LOG_FORMAT", "auto", _one_of("auto", "json", "console")),
         )
@@ -144,6 +172,32 @@ def _host(text: str) -> str:
     return f"[{text}]" if ":" in text else text
 
 
+def _yes_or_no(text: str) -> bool:
+    return _one_of("true", "false")(text) == "true"
+
+
+def _webhook(read: _Reader) -> WebhookSettings:
+    allows_private = read("BIRTHDAYS_WEBHOOK_ALLOW_PRIVATE", "false", _yes_or_no)
+    return WebhookSettings(
+        url=read("BIRTHDAYS_WEBHOOK_URL", "", partial(webhook_url, allows_plain=allows_private)),
+        secrets=read("BIRTHDAYS_WEBHOOK_SECRET", "", webhook_secrets),
+        allows_private=allows_private,
+        deduplicates=read("BIRTHDAYS_WEBHOOK_DEDUPLICATES", "true", _yes_or_no),
+    )
+
+
+def _language(text: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", text, re.ASCII):
+        raise ValueError("give the tag of a language such as en or de-AT.")
+    return text
+
+
+def _folder(text: str) -> Path | None:
+    if text and not Path(text).is_dir():
+        raise ValueError("there is no such folder.")
+    return Path(text).absolute() if text else None
+
+
 def _port(text: str) -> int:
     return _whole(0, _PORT_MAX)(text)
 
@@ -167,7 +221,7 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 
 def _address(text: str) -> str:
-    if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", text):
+    if not text.isascii() or not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", text):
         raise ValueError("give an address such as birthdays@example.com.")
     return text
 

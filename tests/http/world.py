@@ -11,11 +11,13 @@ from litestar.types import ASGIApp
 
 from adapters.metrics import PrometheusMetrics
 from application.cached_reader import UncachedUserReader
+from adapters.delivery.texts import JinjaTexts
 from application.imports import ImportUsers
 from application.messages import GetMessage, ListMessages
 from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
+from application.texts import PreviewText
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -68,6 +70,7 @@ def use_cases_of(
         act_on_message=service.operator,
         metrics=PrometheusMetrics(),
         scheduler_statistics=SchedulerStatistics(service.ledger, state),
+        preview_text=PreviewText(JinjaTexts(None, "en")),
         message_reader=service.ledger,
         scheduler_state=state,
         clock=service.clock,

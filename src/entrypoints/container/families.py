@@ -1,5 +1,6 @@
 """The two families of adapters."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from dependency_injector import containers, providers
@@ -7,6 +8,10 @@ from dependency_injector import containers, providers
 from adapters.clock import MovableClock, SystemClock
 from adapters.delivery.console import ConsoleChannel
 from adapters.delivery.maildir import MaildirChannel
+from adapters.delivery.smtp import SmtpChannel
+from adapters.delivery.smtp_line import MailServer
+from adapters.delivery.texts import JinjaTexts
+from adapters.delivery.webhook import Receiver, WebhookChannel
 from adapters.memory.cache import MemoryCache
 from adapters.memory.channel import MemoryChannel
 from adapters.memory.invalidations import MemoryInvalidationLog
@@ -24,12 +29,48 @@ from adapters.postgres.users import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
 from application.announcer import Announcer
 from application.ports import Clock
+from application.texts import Texts, WriteText
 from entrypoints.settings import Settings
 
 
 def open_clock(start: datetime | None, speed: float) -> Clock:
     """Return the machine's clock, or one that shows *start* now and runs at *speed*."""
     return SystemClock() if start is None else MovableClock(start, speed)
+
+
+def open_texts(settings: Settings) -> Texts:
+    """Load and check the templates. Raises InvalidTemplates."""
+    return JinjaTexts(settings.templates, settings.language)
+
+
+def _now_of(clock: Callable[[], Clock]) -> Callable[[], datetime]:
+    """Return what tells the time of the clock that is in force when it is asked."""
+    return lambda: clock().now()
+
+
+def _open_smtp(settings: Settings, write: WriteText) -> SmtpChannel:
+    told = settings.smtp
+    if told is None:
+        raise ValueError("smtp")  # the settings see to it
+    server = MailServer(host=told.host, port=told.port, tls=told.tls, user=told.user, password=told.password)
+    return SmtpChannel(
+        server, settings.sender, write, connections=settings.connections, message_s=settings.message_s
+    )
+
+
+def _open_webhook(settings: Settings, write: WriteText, now: Callable[[], datetime]) -> WebhookChannel:
+    told = settings.webhook
+    if told is None:
+        raise ValueError("webhook")  # the settings see to it
+    receiver = Receiver(
+        url=told.url,
+        secrets=told.secrets,
+        allows_private=told.allows_private,
+        deduplicates=told.deduplicates,
+    )
+    return WebhookChannel(
+        receiver, write, now, connections=settings.connections, message_s=settings.message_s
+    )
 
 
 def _yes_or_no(redis_url: str | None) -> str:
@@ -56,14 +97,20 @@ class PostgresAdapters(containers.DeclarativeContainer):
     user_reader = providers.Singleton(PostgresUserReader, engine)
     message_reader = providers.Singleton(PostgresMessageReader, engine)
     message_counts = providers.Singleton(PostgresMessageCounts, engine)
+    now = providers.Callable(_now_of, clock.provider)
+    texts = providers.Singleton(open_texts, settings)
+    write = providers.Singleton(WriteText, texts, settings.provided.policy, now)
     channel = providers.Selector(
         settings.provided.channel,
         maildir=providers.Singleton(
             MaildirChannel,
             providers.Callable(lambda s: s.data_dir / "maildir", settings),
             settings.provided.sender,
+            write,
         ),
-        console=providers.Singleton(ConsoleChannel),
+        console=providers.Singleton(ConsoleChannel, write),
+        smtp=providers.Singleton(_open_smtp, settings, write),
+        webhook=providers.Singleton(_open_webhook, settings, write, now),
     )
 
 
@@ -84,4 +131,5 @@ class MemoryAdapters(containers.DeclarativeContainer):
     unit_of_work = providers.Factory(MemoryUnitOfWork, store, announcer)
     user_reader = providers.Singleton(MemoryUserReader, store)
     message_reader = providers.Singleton(MemoryMessageReader, store)
+    texts = providers.Singleton(open_texts, settings)
     channel = providers.Singleton(MemoryChannel)

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from dependency_injector import providers
 
+from adapters.delivery.texts import InvalidTemplates
 from adapters.embedded.data_folder import DataFolder, EmbeddedServerFailed, running_instance
 from adapters.embedded.servers import embedded_postgres, embedded_valkey
 from adapters.postgres.database import (
@@ -54,6 +55,7 @@ FORESEEN = (
     ApplicationError,
     EmbeddedServerFailed,
     InvalidDatabaseUrl,
+    InvalidTemplates,
     MovedClockRefused,
 )
 """What may go wrong when a service is opened; the text of each is one sentence for a person."""
@@ -124,6 +126,8 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
             url, redis_url = await stack.enter_async_context(_own_servers(settings, serves_at))
             database = f"PostgreSQL in {settings.data_dir}"
         adapters = PostgresAdapters(settings=settings, database_url=url, redis_url=redis_url)
+        if serves_at is not None:
+            stack.push_async_callback(adapters.channel().close)
         engine = adapters.engine()
         stack.push_async_callback(engine.dispose)
         stack.push_async_callback(adapters.outbox_engine().dispose)

@@ -19,6 +19,7 @@ from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTod
 from application.planning import PlanMessages
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
+from application.texts import PreviewText
 from application.trust import Trust
 from application.upcoming import UpcomingMessages
 from application.users import (
@@ -133,6 +134,7 @@ class Service(containers.DeclarativeContainer):
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
         act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),
         scheduler_statistics=providers.Singleton(SchedulerStatistics, adapters.message_reader, state, counts),
+        preview_text=providers.Singleton(PreviewText, adapters.texts),
         message_reader=adapters.message_reader,
         scheduler_state=state,
         clock=adapters.clock,

@@ -27,6 +27,7 @@ from entrypoints.http.occasions import OccasionController
 from entrypoints.http.operations import PROBLEM_ANSWERS
 from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
 from entrypoints.http.problems import answer_problem
+from entrypoints.http.templates import TemplateController
 from entrypoints.http.use_cases import UseCases
 from entrypoints.http.users import UserController
 
@@ -59,6 +60,7 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             OccasionController,
             MessageController,
             SchedulerController,
+            TemplateController,
             HealthController,
             show_metrics,
         ],

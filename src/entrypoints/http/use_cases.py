@@ -9,6 +9,7 @@ from application.observing import Metrics
 from application.occasions import ShowTodaysList
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
+from application.texts import PreviewText
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -37,6 +38,7 @@ class UseCases:
     get_message: GetMessage
     act_on_message: ActOnMessage
     scheduler_statistics: SchedulerStatistics
+    preview_text: PreviewText
     message_reader: MessageReader
     scheduler_state: SchedulerState
     clock: Clock
