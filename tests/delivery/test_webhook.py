@@ -18,7 +18,7 @@ from adapters.delivery.webhook_request import headers as signed_headers
 from application.deliveries import FailedForGood, FailedForNow, Outcome, Recipient, Sent
 from tests.contract.channel import ChannelContract, Reached, delivery
 from tests.delivery.certificates import certified, trusting
-from tests.delivery.web_server import Inbox, Post, hanging_up, web_server
+from tests.delivery.web_server import Answer, Inbox, Post, hanging_up, web_server
 from tests.delivery.words import WRITE
 
 SECRET, NEXT_SECRET = b"s" * 24, b"n" * 32
@@ -167,7 +167,7 @@ async def test_what_is_wrong_with_the_message_is_for_good(
     ((408, False), (409, True), (425, False), (500, False), (501, False), (502, True), (504, True)),
 )
 async def test_what_may_pass_is_tried_again(
-    channel: WebhookChannel, inbox: Inbox, status: int, may_have_arrived: bool
+    channel: WebhookChannel, inbox: Inbox, status: int, *, may_have_arrived: bool
 ) -> None:
     inbox.say(status)
     outcomes = await channel.send_many([delivery() for _ in range(5)])
@@ -196,7 +196,8 @@ async def test_what_may_pass_is_tried_again(
 async def test_a_receiver_that_is_busy_or_refuses_us_is_left_alone(
     inbox: Inbox, status: int, retry_after: str | None, pause: timedelta
 ) -> None:
-    inbox.say(status, **({} if retry_after is None else {"retry_after": retry_after}))
+    told = {} if retry_after is None else {"retry-after": retry_after}
+    inbox.answer = lambda _post: Answer(status, told)
     channel = channel_to(inbox.url, connections=1)
     outcomes = await channel.send_many([delivery() for _ in range(5)])
     await channel.close()

@@ -9,8 +9,8 @@ import httpx
 from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
-from application.cached_reader import UncachedUserReader
 from adapters.delivery.texts import JinjaTexts
+from application.cached_reader import UncachedUserReader
 from application.imports import ImportUsers
 from application.messages import GetMessage, ListMessages
 from application.ports import UnitOfWorkFactory, UserReader
