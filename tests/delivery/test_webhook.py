@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -32,7 +31,6 @@ def channel_to(
     secrets: Sequence[bytes] = (SECRET,),
     connections: int = 2,
     message_s: float = 5.0,
-    trusted: ssl.SSLContext | None = None,
     resolve: Resolve | None = None,
     allows_private: bool = True,
 ) -> WebhookChannel:
@@ -42,7 +40,7 @@ def channel_to(
         lambda: NOW,
         connections=connections,
         message_s=message_s,
-        trusted=trusted or trusting(),
+        trusted=trusting(),
         resolve=resolve,
     )
 
