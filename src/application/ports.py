@@ -288,7 +288,7 @@ class DeliveryChannel(Protocol):
     name: str
     """One word, for logs and settings."""
     deduplicates: bool
-    """Whether a message sent again under the same key is accepted without reaching the person twice."""
+    """Whether a message sent again under the same key, within its window, is accepted and arrives once."""
     reaches_people: bool
     """Whether messages leave this machine; such a channel never runs on a clock that was moved."""
     batch_size: int

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import attrs
@@ -28,12 +29,12 @@ class SmtpSettings:
 
 @attrs.frozen(kw_only=True)
 class WebhookSettings:
-    """Where messages are posted to; *deduplicates* if one that comes twice under a key counts once there."""
+    """Where messages are posted to, and for how long one that comes again under its key counts once there."""
 
     url: str
     secrets: Sequence[bytes] = attrs.field(repr=False)
     allows_private: bool
-    deduplicates: bool
+    remembers: timedelta
 
 
 def smtp_settings(text: str) -> SmtpSettings:

@@ -182,7 +182,7 @@ def _webhook(read: _Reader) -> WebhookSettings:
         url=read("BIRTHDAYS_WEBHOOK_URL", "", partial(webhook_url, allows_plain=allows_private)),
         secrets=read("BIRTHDAYS_WEBHOOK_SECRET", "", webhook_secrets),
         allows_private=allows_private,
-        deduplicates=read("BIRTHDAYS_WEBHOOK_DEDUPLICATES", "true", _yes_or_no),
+        remembers=timedelta(hours=read("BIRTHDAYS_WEBHOOK_REMEMBERS_HOURS", "24", _whole(0, 24 * 365))),
     )
 
 

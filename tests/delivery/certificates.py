@@ -7,14 +7,14 @@ import trustme
 
 
 @cache
-def authority(name: str = "known") -> trustme.CA:
+def authority(name: str) -> trustme.CA:
     return trustme.CA(organization_name=f"Tests, {name}")
 
 
 @cache
 def trusting(name: str = "known") -> ssl.SSLContext:
     """Return what a client trusts: this authority alone."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority(name).configure_trust(context)
     return context
 

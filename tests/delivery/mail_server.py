@@ -50,8 +50,7 @@ class Postbox:
         """Break the connection instead of answering."""
 
         def broken(server: SMTP, _envelope: Envelope) -> None:
-            assert server.transport is not None
-            server.transport.abort()
+            _abort(server)
 
         self.hooks[command] = broken
 
@@ -96,6 +95,11 @@ def _logged_in(_server: SMTP, _session: Session, _envelope: Envelope, _method: s
     return AuthResult(success=data == right, handled=False)
 
 
+def _abort(server: SMTP) -> None:
+    if isinstance(server.transport, asyncio.WriteTransport):
+        server.transport.abort()
+
+
 @asynccontextmanager
 async def mail_server(
     tls: str = "starttls", *, certificate: ssl.SSLContext | None = None, utf8: bool = True
@@ -133,8 +137,7 @@ async def mail_server(
     finally:
         server.close()
         for protocol in protocols:
-            if protocol.transport is not None:
-                protocol.transport.abort()
+            _abort(protocol)
         await asyncio.sleep(0)
 
 

@@ -1,8 +1,7 @@
 """The channel to a mail server, against a server program, over TLS."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import attrs
@@ -11,7 +10,8 @@ from aiosmtpd.smtp import SMTP, Envelope
 
 from adapters.delivery.smtp import SmtpChannel
 from adapters.delivery.smtp_line import MailServer
-from application.deliveries import FailedForGood, FailedForNow, Outcome, Recipient, Sent
+from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Recipient, Sent
+from application.texts import Text
 from tests.contract.channel import ChannelContract, Reached, delivery
 from tests.delivery.certificates import certified, trusting
 from tests.delivery.mail_server import Postbox, mail_server, scripted_server
@@ -19,15 +19,14 @@ from tests.delivery.words import SENDER, WRITE
 
 
 def channel_to(
-    server: MailServer, *, connections: int = 2, message_s: float = 5.0, trusted: ssl.SSLContext | None = None
+    server: MailServer,
+    *,
+    connections: int = 2,
+    message_s: float = 5.0,
+    write: Callable[[Delivery], Text] = WRITE,
 ) -> SmtpChannel:
     return SmtpChannel(
-        server,
-        SENDER,
-        WRITE,
-        connections=connections,
-        message_s=message_s,
-        trusted=trusted or trusting(),
+        server, SENDER, write, connections=connections, message_s=message_s, trusted=trusting()
     )
 
 
@@ -92,14 +91,29 @@ async def test_connections_are_few_and_stay_open(channel: SmtpChannel, postbox: 
     assert postbox.connections == 2
 
 
+@pytest.mark.parametrize("by_a_word", (True, False))
 async def test_a_server_that_ended_an_idle_connection_is_called_again(
-    channel: SmtpChannel, postbox: Postbox
+    channel: SmtpChannel, postbox: Postbox, *, by_a_word: bool
 ) -> None:
     await channel.send_many([delivery()])
-    hooks = iter(["421 4.4.2 Idle for too long", None])
-    postbox.hooks["MAIL"] = lambda _server, _envelope: next(hooks)
+    postbox.hang_up("MAIL")
+    hang_up = postbox.hooks["MAIL"]
+
+    def ended(server: SMTP, envelope: Envelope) -> str | None:
+        del postbox.hooks["MAIL"]
+        return "421 4.4.2 Idle for too long" if by_a_word else hang_up(server, envelope)
+
+    postbox.hooks["MAIL"] = ended
     assert await channel.send_many([delivery()]) == [Sent()]
     assert postbox.connections == 2
+
+
+async def test_lines_may_begin_with_a_dot(postbox: Postbox) -> None:
+    body = "First.\n.\n..\n.hidden\n"
+    channel = channel_to(postbox.address, write=lambda _delivery: Text("Dots", body))
+    assert await channel.send_many([delivery()]) == [Sent()]
+    await channel.close()
+    assert postbox.contents[0].get_content().splitlines() == body.splitlines()
 
 
 @pytest.mark.parametrize("command", ("MAIL", "RCPT", "DATA"))

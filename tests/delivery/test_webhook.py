@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +17,7 @@ from adapters.delivery.webhook_request import headers as signed_headers
 from application.deliveries import FailedForGood, FailedForNow, Outcome, Recipient, Sent
 from tests.contract.channel import ChannelContract, Reached, delivery
 from tests.delivery.certificates import certified, trusting
-from tests.delivery.web_server import Inbox, Post, hanging_up, web_server
+from tests.delivery.web_server import Answer, Inbox, Post, hanging_up, web_server
 from tests.delivery.words import WRITE
 
 SECRET, NEXT_SECRET = b"s" * 24, b"n" * 32
@@ -32,7 +31,6 @@ def channel_to(
     secrets: Sequence[bytes] = (SECRET,),
     connections: int = 2,
     message_s: float = 5.0,
-    trusted: ssl.SSLContext | None = None,
     resolve: Resolve | None = None,
     allows_private: bool = True,
 ) -> WebhookChannel:
@@ -42,7 +40,7 @@ def channel_to(
         lambda: NOW,
         connections=connections,
         message_s=message_s,
-        trusted=trusted or trusting(),
+        trusted=trusting(),
         resolve=resolve,
     )
 
@@ -143,7 +141,8 @@ async def test_connections_are_few_and_stay_open(channel: WebhookChannel, inbox:
 
 async def test_a_long_answer_is_not_read_to_its_end(channel: WebhookChannel, inbox: Inbox) -> None:
     inbox.say(200, b"x" * 10_000_000)
-    assert await channel.send_many([delivery(), delivery(), delivery()]) == [Sent()] * 3
+    assert await channel.send_many([delivery() for _ in range(6)]) == [Sent()] * 6
+    assert inbox.connections == 6
 
 
 @pytest.mark.parametrize("status", (200, 201, 202, 204))
@@ -167,7 +166,7 @@ async def test_what_is_wrong_with_the_message_is_for_good(
     ((408, False), (409, True), (425, False), (500, False), (501, False), (502, True), (504, True)),
 )
 async def test_what_may_pass_is_tried_again(
-    channel: WebhookChannel, inbox: Inbox, status: int, may_have_arrived: bool
+    channel: WebhookChannel, inbox: Inbox, status: int, *, may_have_arrived: bool
 ) -> None:
     inbox.say(status)
     outcomes = await channel.send_many([delivery() for _ in range(5)])
@@ -196,7 +195,8 @@ async def test_what_may_pass_is_tried_again(
 async def test_a_receiver_that_is_busy_or_refuses_us_is_left_alone(
     inbox: Inbox, status: int, retry_after: str | None, pause: timedelta
 ) -> None:
-    inbox.say(status, **({} if retry_after is None else {"retry_after": retry_after}))
+    told = {} if retry_after is None else {"retry-after": retry_after}
+    inbox.answer = lambda _post: Answer(status, told)
     channel = channel_to(inbox.url, connections=1)
     outcomes = await channel.send_many([delivery() for _ in range(5)])
     await channel.close()

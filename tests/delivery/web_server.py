@@ -99,7 +99,7 @@ async def web_server(certificate: ssl.SSLContext | None = None) -> AsyncIterator
         inbox.port = listener.getsockname()[1]
         config.loaded = True
         serving = asyncio.create_task(_serve(server, listener))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0.005)
         try:
             yield inbox

@@ -1,6 +1,7 @@
 """The settings of the channels: what is meant, and that mistakes are told without secrets."""
 
 import base64
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -80,16 +81,16 @@ def test_a_webhook() -> None:
     told = read(WEBHOOK).webhook
     assert told is not None
     assert (told.url, told.secrets) == ("https://hooks.example.com/x?y=z", [b"s" * 24])
-    assert (told.allows_private, told.deduplicates) == (False, True)
+    assert (told.allows_private, told.remembers) == (False, timedelta(hours=24))
     plain = {
         "BIRTHDAYS_WEBHOOK_URL": "http://10.0.0.1:8080/",
         "BIRTHDAYS_WEBHOOK_ALLOW_PRIVATE": "true",
-        "BIRTHDAYS_WEBHOOK_DEDUPLICATES": "false",
+        "BIRTHDAYS_WEBHOOK_REMEMBERS_HOURS": "0",
         "BIRTHDAYS_WEBHOOK_SECRET": f"{SECRET} {SECRET}",
     }
     told = read(WEBHOOK, **plain).webhook
     assert told is not None
-    assert (told.allows_private, told.deduplicates, len(told.secrets)) == (True, False, 2)
+    assert (told.allows_private, told.remembers, len(told.secrets)) == (True, timedelta(0), 2)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_a_webhook() -> None:
         ("BIRTHDAYS_WEBHOOK_SECRET", "whsec_czNjcmV0"),
         ("BIRTHDAYS_WEBHOOK_SECRET", f"{SECRET} whsec_s3cret!"),
         ("BIRTHDAYS_WEBHOOK_ALLOW_PRIVATE", "perhaps"),
-        ("BIRTHDAYS_WEBHOOK_DEDUPLICATES", "1"),
+        ("BIRTHDAYS_WEBHOOK_REMEMBERS_HOURS", "true"),
     ),
 )
 def test_a_mistake_in_a_webhook_is_told_without_secrets(name: str, value: str) -> None:

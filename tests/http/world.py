@@ -9,9 +9,9 @@ import httpx
 from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
+from adapters.delivery.texts import JinjaTexts
 from adapters.metrics import PrometheusMetrics
 from application.cached_reader import UncachedUserReader
-from adapters.delivery.texts import JinjaTexts
 from application.imports import ImportUsers
 from application.messages import GetMessage, ListMessages
 from application.occasions import ComputeTodaysList, ShowTodaysList

@@ -81,7 +81,7 @@ async def send_in_turn(
             workers.create_task(batch.work(send))
     if batch.trouble is not None:
         for index, _ in batch.waiting:
-            batch.outcomes[index] = attrs.evolve(batch.trouble, may_have_arrived=False)
+            batch.outcomes[index] = batch.trouble
     _tell(channel, batch)
     return batch.outcomes
 

@@ -66,7 +66,8 @@ def _open_webhook(settings: Settings, write: WriteText, now: Callable[[], dateti
         url=told.url,
         secrets=told.secrets,
         allows_private=told.allows_private,
-        deduplicates=told.deduplicates,
+        # Messages are tried again within their window: that long the receiver has to know them again.
+        deduplicates=told.remembers >= settings.policy.window,
     )
     return WebhookChannel(
         receiver, write, now, connections=settings.connections, message_s=settings.message_s
