@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.cache.scenes import Scene
 from tests.cache.stepping import Choose, in_every_order
-from tests.cache.world import World
+from tests.cache.world import Process, World
 
 Cast = Callable[[Scene], Awaitable[None]]
 LONG_S = 4.0
@@ -56,19 +56,23 @@ async def paused_reader(scene: Scene) -> None:
 
 
 async def dying_sweeper(scene: Scene) -> None:
-    """May die at any call, and time goes on before anybody else sweeps."""
+    """May die at any call, after somebody wrote by hand, and nobody else sweeps for long."""
     reading, sweeping = [await scene.process() for _ in range(2)]
     await reading.warm_up(scene.ada)
+    await scene.write_by_hand()
     scene.stepper.mortal = frozenset({"sweeper"})
-    scene.stepper.cast("hand", scene.write_by_hand)
     scene.stepper.cast("sweeper", lambda: scene.sweep(sweeping))
-    scene.stepper.cast("time", lambda: scene.pass_time(LONG_S))
-    scene.stepper.cast("poll", lambda: scene.poll(reading))
+    scene.stepper.cast("poll", lambda: poll_after_long(scene, reading))
     scene.stepper.cast("reader", lambda: scene.read(reading))
 
 
+async def poll_after_long(scene: Scene, process: Process) -> None:
+    await scene.pass_time(LONG_S)
+    await scene.poll(process)
+
+
 async def failover(scene: Scene) -> None:
-    """Loses what the cache was told, at any moment of a sweep."""
+    """Loses what the cache was told, at any moment of a sweep that goes well."""
     await dying_sweeper(scene)
     scene.stepper.mortal = frozenset()
     restore = await scene.world.snapshot()

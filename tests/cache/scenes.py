@@ -177,4 +177,3 @@ def without_timers(monkeypatch: Any) -> None:
     """Let nobody act because real time passes: it passes for who is stopped as well."""
     monkeypatch.setattr(sweeping, "AT_ONCE_WITHIN_S", 3600.0)
     monkeypatch.setattr(cached_values, "_LOOK_AGAIN_AFTER_S", (0.0,))
-
