@@ -14,7 +14,7 @@ from domain.events import Event, UserChanged, UserDeleted
 from domain.user import UserId
 from tests.cache.intercepting import InterceptedCache, InterceptedLog, InterceptedReader
 from tests.cache.stepping import Choose, Stepper, run
-from tests.cache.world import ADA, Process, World
+from tests.cache.world import ADA, Process, Restore, World
 
 GONE = 1_000_000
 """The version of who is not there any more."""
@@ -70,7 +70,8 @@ class Scene:
         await world.sweep_all()
         ada = await world.process().register({**ADA, "birthday": None})
         await world.sweep_all()
-        stepper = stepper or Stepper(passing=frozenset({"acknowledge"}))
+        stepper = stepper or Stepper()
+        stepper.passing = frozenset({"acknowledge"})  # which tells nobody anything before the batch is kept
         return cls(world, stepper, ada, cache_class, process_kinds)
 
     async def process(self, **ports: Any) -> Process:
@@ -115,11 +116,27 @@ class Scene:
         if not process.at_once.overdue.is_set():
             commit.returned = self.stepper.step
 
+    async def write_by_hand(self) -> None:
+        async def write() -> None:
+            await self.world.rename_by_hand(self.ada, "By hand")
+            stored = await self.world.user_reader.get(UserId(self.ada.id))
+            assert stored is not None
+            self.commits.append(Commit(stored.version, self.stepper.step, self.world.monotonic()))
+
+        await self.stepper("commit by hand", write)
+
     async def sweep(self, process: Process) -> None:
         await process.sweep(0)
 
+    async def poll(self, process: Process) -> None:
+        await process.trust.renew()
+
     async def pass_time(self, seconds: float) -> None:
         await self.stepper("time", lambda: self.world.pass_time(seconds))
+
+    async def restore(self, restore: Restore) -> None:
+        """Let the cache fail over to a replica that has not heard of anything since."""
+        await self.stepper("failover", restore)
 
     # What must hold
 
@@ -137,6 +154,8 @@ class Scene:
 
     async def check_end(self) -> None:
         """G3, G4: once everything is delivered nothing cached is stale. Raises Violation."""
+        await self.world.sweep_all()
+        await self.world.find_gap()
         await self.world.sweep_all()
         try:
             await self.world.check(self.ada)

@@ -21,6 +21,7 @@ Choose = Callable[[Sequence[str]], str]
 """Chooses which of several actors goes on."""
 Play = Callable[[Choose], Awaitable[None]]
 
+_DEATH = "death of "
 _actor: ContextVar[str | None] = ContextVar("actor", default=None)
 
 
@@ -34,11 +35,13 @@ class Stepper(Around):
 
     after: frozenset[str] = frozenset()
     passing: frozenset[str] = frozenset()
+    mortal: frozenset[str] = frozenset()
     step: int = 0
+    dead: str | None = None
     tasks: dict[str, asyncio.Task[Any]] = attrs.field(factory=dict)
     _works: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = attrs.field(factory=dict)
+    _likes: dict[str, str | None] = attrs.field(factory=dict)
     _standing: dict[str, asyncio.Future[None]] = attrs.field(factory=dict)
-    _names: dict[str, str] = attrs.field(factory=dict)
     _calls: Counter[str] = attrs.field(factory=Counter)
     _idle: asyncio.Event = attrs.field(factory=asyncio.Event)
 
@@ -46,7 +49,7 @@ class Stepper(Around):
         actor = _actor.get()
         if actor is None or name in self.passing:
             return await call()
-        await self._stand(actor, name)
+        await self._stand(actor)
         self._calls[actor] += 1
         try:
             answer = await call()
@@ -54,37 +57,56 @@ class Stepper(Around):
             self._calls[actor] -= 1
             self._idle.set()
         if name in self.after:
-            await self._stand(actor, f"{name} answered")
+            await self._stand(actor)
         return answer
 
-    def cast(self, actor: str, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        """Let there be an actor, who begins when first chosen, and stands before the first call then."""
+    def cast(
+        self, actor: str, work: Callable[[], Coroutine[Any, Any, Any]], *, like: str | None = None
+    ) -> None:
+        """Let there be an actor, who begins when first chosen.
+
+        One who does the same as the actor *like* begins after that one: the other orders would be the same.
+        """
         self._works[actor] = work
+        self._likes[actor] = like
 
     @property
     def options(self) -> list[str]:
-        """Who can go on, or begin, now."""
-        return sorted({*self._works, *self._standing})
+        """Who can go on, or begin, or die, now."""
+        able = [*self._standing, *(actor for actor in self._works if self._likes[actor] not in self._works)]
+        deaths = [] if self.dead else [f"{_DEATH}{actor}" for actor in self._standing.keys() & self.mortal]
+        return sorted([*able, *deaths])
 
-    def stands_at(self, actor: str) -> str:
-        """Return before which call *actor* stands; "" for one that has yet to begin."""
-        return self._names.get(actor, "")
+    async def go_on(self, option: str) -> None:
+        """Let an actor take a step, or die, and wait until nobody can do anything unless let.
 
-    async def go_on(self, actor: str) -> None:
-        """Let *actor* take a step, and wait until nobody can do anything unless let."""
-        self.step += 1
-        work = self._works.pop(actor, None)
-        if work is None:
-            self._standing.pop(actor).set_result(None)
+        Who begins goes on to the answer of the first call: before it nothing is done that matters.
+        """
+        if option.startswith(_DEATH):
+            await self._kill(option.removeprefix(_DEATH))
+        elif option in self._works:
+            await self._begin(option)
+            if option in self._standing:
+                await self._release(option)
         else:
-            before = _actor.set(actor)
-            self.tasks[actor] = asyncio.create_task(work())
-            _actor.reset(before)
+            await self._release(option)
+
+    async def _begin(self, actor: str) -> None:
+        work = self._works.pop(actor)
+        before = _actor.set(actor)
+        self.tasks[actor] = asyncio.create_task(work())
+        _actor.reset(before)
         await self.settle()
 
-    async def kill(self, actor: str) -> None:
-        """End *actor* where it stands; what it has asked for is not carried out."""
+    async def _release(self, actor: str) -> None:
         self.step += 1
+        self._standing.pop(actor).set_result(None)
+        await self.settle()
+
+    async def _kill(self, actor: str) -> None:
+        """End *actor* where it stands; what it is about to ask for is not carried out."""
+        self.step += 1
+        self.dead = actor
         self._standing.pop(actor).cancel()
         self.tasks[actor].cancel()
         await self.settle()
@@ -100,25 +122,21 @@ class Stepper(Around):
             elif not ready._ready:
                 return
 
-    async def _stand(self, actor: str, name: str) -> None:
+    async def _stand(self, actor: str) -> None:
         standing = asyncio.get_running_loop().create_future()
         self._standing[actor] = standing
-        self._names[actor] = name
         self._idle.set()
         await standing
 
 
-async def run(stepper: Stepper, choose: Choose, *, begins_with_a_call: bool = True) -> None:
-    """Let all actors go on, as *choose* says, until they have ended. Who begins goes on to its first answer."""
+async def run(stepper: Stepper, choose: Choose) -> None:
+    """Let all actors go on, as *choose* says, until they have ended."""
     while options := stepper.options:
-        actor = choose(options)
-        begins = not stepper.stands_at(actor)
-        await stepper.go_on(actor)
-        if begins and begins_with_a_call and stepper.stands_at(actor) and actor in stepper.options:
-            await stepper.go_on(actor)
+        await stepper.go_on(choose(options))
     for actor, task in stepper.tasks.items():
         assert task.done(), f"{actor} waits for ever"
-        task.result()
+        if actor != stepper.dead:
+            task.result()
 
 
 async def in_every_order(play: Play, *, at_most: int | None = None) -> int:

@@ -120,6 +120,7 @@ class Process:
     begin: Callable[[EventHandler], UnitOfWork]
     values_class: type[CachedValues[Any]] = CachedValues
     trust_class: type[Trust] = Trust
+    sweep_class: type[SweepInvalidations] = SweepInvalidations
     told: Told = attrs.field(factory=Told)
     announcer: Announcer = attrs.field(factory=Announcer, init=False)
     trust: Trust = attrs.field(init=False)
@@ -136,7 +137,7 @@ class Process:
         self.references = self.values_class(self.cache, self.trust, REFERENCES, self.told, loads)
         self.reader = CachedUserReader(self.user_reader, self.users, self.references, self.told)
         self.at_once = InvalidateAtOnce(self.cache, self.trust)
-        self.sweep = SweepInvalidations(self.log, self.cache, self.trust, self.told)
+        self.sweep = self.sweep_class(self.log, self.cache, self.trust, self.told)
         self.announcer.subscribe(self.at_once)
 
     @property
