@@ -8,7 +8,8 @@ from contextlib import aclosing
 import pytest
 from redis.asyncio import Redis
 
-from adapters.redis.cache import RedisCache, open_redis_cache
+from adapters.redis import joining
+from adapters.redis.cache import TIMEOUT_S, RedisCache, open_redis_cache
 from adapters.redis.joining import LOOKS_MAX, UNDER_WAY_MAX
 from application.cache_ports import Entry, Look, Place
 from tests.contract.cache import FIRST, HERE, KEY, NEXT
@@ -82,6 +83,27 @@ async def test_what_is_asked_for_meanwhile_joins_the_next(valkey_url: str, serve
         await asyncio.gather(*tasks)
         called = await commands(server)
         assert UNDER_WAY_MAX <= called["mget"] < 20
+
+
+async def test_who_asks_while_others_always_wait_has_a_time_out_of_his_own(
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joining, "UNDER_WAY_MAX", 1)
+    monkeypatch.setattr(joining, "LOOKS_MAX", 1)
+    async with (
+        proxy(valkey_url) as slow,
+        aclosing(open_redis_cache(slow.url, fresh_namespace(), observer=Heard(), patience=4)) as cache,
+    ):
+        slow.delay_s = 0.005
+
+        async def look_again_and_again() -> None:
+            async with asyncio.timeout(3 * 4 * TIMEOUT_S):
+                while True:
+                    await cache.look(HERE, KEY)
+
+        tasks = [asyncio.create_task(look_again_and_again()) for _ in range(8)]
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(one) for one in ended} == {TimeoutError}
 
 
 async def test_a_look_is_at_the_server_after_it_was_asked_for(cache: RedisCache) -> None:

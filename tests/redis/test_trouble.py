@@ -205,6 +205,24 @@ async def until_it_answers(cache: RedisCache) -> None:
             await asyncio.sleep(0.01)
 
 
+async def test_a_probe_that_is_cancelled_does_not_leave_the_breaker_open(valkey_url: str) -> None:
+    async with proxy(valkey_url) as server, opened(server.url, patience=10) as cache:
+        server.mode = Mode.CUT
+        for _ in range(FAILURES_IN_A_ROW):
+            await took("look", cache)
+        server.mode = Mode.PASS
+        server.delay_s = 0.2
+        cancelled = 0
+        async with asyncio.timeout(10):
+            while not cancelled:
+                probe = asyncio.create_task(cache.get("k"))
+                await asyncio.sleep(0.01)
+                cancelled = probe.cancel()
+                await asyncio.gather(probe, return_exceptions=True)
+        server.delay_s = 0.0
+        assert await cache.get("k") is None
+
+
 async def test_reading_and_sweeping_have_a_breaker_each(broken: Proxy) -> None:
     broken.mode = Mode.CUT
     heard = Heard()

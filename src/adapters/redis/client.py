@@ -8,7 +8,6 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.maint_notifications import MaintNotificationsConfig
 
 Client: TypeAlias = Redis | RedisCluster
 
@@ -31,8 +30,6 @@ def open_client(url: str, *, connections_max: int, timeout_s: float = SOCKET_TIM
         "health_check_interval": 0,
         "protocol": 2,  # nothing of the third is needed, and it costs a command more when connecting
         "driver_info": None,  # as does telling the server who we are
-        # Else a connection that the server has closed meanwhile passes for a good one.
-        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
     if is_cluster:
         return RedisCluster.from_url(address, max_connections=connections_max, **settings)
