@@ -337,6 +337,22 @@ async def test_what_is_detached_or_dropped_does_not_count_from_that_commit_on(en
         assert await counted(connection) == {STATUSES[2]: 10}
 
 
+async def test_what_is_done_to_a_partition_that_was_detached_does_not_count_until_it_is_back(
+    engine: AsyncEngine,
+) -> None:
+    await make_partitions(engine)
+    for what in ("add", "detach", "add by name"):
+        await fold(engine)
+        async with engine.begin() as connection:
+            await connection.execute(text(Step(what, NAMES[0], "SENT", len(what)).statement()))
+            assert await counted(connection) == await true(connection)
+    async with engine.begin() as connection:
+        await connection.execute(text(Step("attach", NAMES[0], "SENT", 0).statement()))
+    await fold(engine)
+    async with engine.begin() as connection:
+        assert await counted(connection) == await true(connection) == {"SENT": 18}
+
+
 async def test_folding_is_bounded_and_changes_nothing_that_is_seen(engine: AsyncEngine) -> None:
     await make_partitions(engine)
     await fold(engine)

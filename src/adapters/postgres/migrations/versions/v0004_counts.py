@@ -93,7 +93,7 @@ _FUNCTIONS = (
     END $$
     """,
     # The ledger's triggers hear only of statements that name the ledger. These hear of those that name the
-    # partition, and stay with it where it is detached.
+    # partition, until it is known to have been detached.
     """
     CREATE FUNCTION count_partition(partition regclass) RETURNS void LANGUAGE plpgsql
     SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -152,13 +152,25 @@ _FUNCTIONS = (
     """
     CREATE FUNCTION count_partitions() RETURNS void LANGUAGE plpgsql
     SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    DECLARE
+        gone record;
+        event name;
     BEGIN
         PERFORM set_config('lock_timeout', '200ms', true);
         PERFORM pg_advisory_xact_lock(hashtext('counted_partitions'));
-        PERFORM forget_counts_of(p.first_on, p.until_on) FROM counted_partitions p
-        WHERE NOT EXISTS (SELECT FROM attached_partitions a WHERE a.partition = p.partition);
-        DELETE FROM counted_partitions p
-        WHERE NOT EXISTS (SELECT FROM attached_partitions a WHERE a.partition = p.partition);
+        FOR gone IN
+            SELECT p.* FROM counted_partitions p
+            WHERE NOT EXISTS (SELECT FROM attached_partitions a WHERE a.partition = p.partition)
+        LOOP
+            FOR event IN
+                SELECT t.tgname FROM pg_trigger t
+                WHERE t.tgrelid = gone.partition AND t.tgname LIKE 'count\\_messages\\_%'
+            LOOP
+                EXECUTE format('DROP TRIGGER %I ON %s', event, gone.partition::regclass);
+            END LOOP;
+            PERFORM forget_counts_of(gone.first_on, gone.until_on);
+            DELETE FROM counted_partitions p WHERE p.partition = gone.partition;
+        END LOOP;
         PERFORM count_partition(a.partition) FROM attached_partitions a
         WHERE NOT EXISTS (
             SELECT FROM counted_partitions p WHERE p.partition = a.partition AND NOT p.is_to_recount
