@@ -1,6 +1,9 @@
-"""What goes to a channel, and what comes back from it."""
+"""Where messages leave: what goes to a channel, and what comes back from it."""
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import attrs
 
@@ -54,3 +57,29 @@ class FailedForGood:
 
 
 Outcome = Sent | FailedForNow | FailedForGood
+
+
+class DeliveryChannel(Protocol):
+    """Where messages leave."""
+
+    __slots__ = ()
+
+    name: str
+    """One word, for logs and settings."""
+    deduplicates: bool
+    """Whether a message sent again under the same key, within its window, is accepted and arrives once."""
+    reaches_people: bool
+    """Whether messages leave this machine; such a channel never runs on a clock that was moved."""
+    batch_size: int
+    """How many messages it takes well at once."""
+
+    @abstractmethod
+    async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Send each and return its outcome, in the same order. Does not raise for a message it cannot send.
+
+        A *retry_after* of an outcome is a pause for the whole channel. It is zero for what was not tried.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give connections back; they are opened again by what is sent later."""

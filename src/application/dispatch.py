@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import attrs
 import structlog
 
-from application.deliveries import Delivery, FailedForNow, Outcome
+from application.deliveries import Delivery, DeliveryChannel, FailedForNow, Outcome
 from application.errors import StoreUnavailable
-from application.ports import DeliveryChannel, SettleReport, UnitOfWorkFactory
+from application.ports import SettleReport, UnitOfWorkFactory
 from domain.message import RetryPolicy, Status
 
 log = structlog.get_logger()

@@ -19,8 +19,8 @@ from adapters.postgres.database import (
     set_clock,
 )
 from adapters.postgres.invalidations import write_invalidations
+from application.deliveries import DeliveryChannel
 from application.errors import ApplicationError, StoreUnavailable
-from application.ports import DeliveryChannel
 from entrypoints.container.families import PostgresAdapters, open_clock
 from entrypoints.container.wiring import Service
 from entrypoints.scheduler.upkeep import CountsUpkeep
