@@ -1,11 +1,15 @@
 """The plan: everybody's next messages, put into the ledger ahead of time."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import attrs
 
-from application.ports import PlanReport, UnitOfWorkFactory
+from application.ledger import PlanReport
+from application.ports import UnitOfWorkFactory
+from application.users import replan
 from domain.due import SendPolicy, zone_table
+from domain.user import UserId
 
 
 @attrs.frozen
@@ -30,3 +34,19 @@ class PlanMessages:
             if not dry_run:
                 await uow.commit()
         return report
+
+
+@attrs.frozen
+class PlanAnew:
+    """The messages of some people are what the calendar owes them now, whatever became of them before."""
+
+    unit_of_work: UnitOfWorkFactory
+    policy: SendPolicy
+
+    async def __call__(self, user_ids: Sequence[UserId]) -> int:
+        """Return how many messages changed."""
+        async with self.unit_of_work() as uow:
+            users = await uow.users.by_ids(user_ids)
+            changed = await replan(uow, list(users.values()), self.policy, await uow.now())
+            await uow.commit()
+        return changed

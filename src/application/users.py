@@ -44,14 +44,15 @@ def new_user_id(now: datetime) -> UserId:
     return UserId(UUID(int=number))
 
 
-async def replan(uow: UnitOfWork, users: Sequence[User], policy: SendPolicy, now: datetime) -> None:
-    """Bring the messages of *users* in line with what they are owed now."""
+async def replan(uow: UnitOfWork, users: Sequence[User], policy: SendPolicy, now: datetime) -> int:
+    """Bring the messages of *users* in line with what they are owed now; return how many changed."""
     history = await uow.messages.of_users([user.id for user in users])
     changed = [
         message for user in users for message in plan_user(user, history.get(user.id, ()), policy, now)
     ]
     if changed:
         await uow.messages.save(changed)
+    return len(changed)
 
 
 @attrs.frozen

@@ -36,6 +36,7 @@ class Settings:
     sender: str
     policy: SendPolicy
     retry_policy: RetryPolicy = attrs.field(factory=RetryPolicy)
+    retries_unknown: bool = False
     lease: timedelta
     audits_per_s: float = 1.0
     log_format: str
@@ -58,6 +59,7 @@ class Settings:
                 ),
                 window=timedelta(hours=read("BIRTHDAYS_WINDOW_HOURS", "24", _whole(1, 24 * 14))),
             ),
+            retries_unknown=read("BIRTHDAYS_UNKNOWN", "hold", _one_of("hold", "retry")) == "retry",
             lease=timedelta(seconds=read("BIRTHDAYS_LEASE_S", "15", _whole(1, 3600))),
             audits_per_s=float(read("BIRTHDAYS_CACHE_AUDITS_PER_S", "1", _whole(0, 1000))),
             log_format=read("BIRTHDAYS_LOG_FORMAT", "auto", _one_of("auto", "json", "console")),

@@ -10,15 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 import attrs
 
 from application.deliveries import Delivery, Outcome
-from application.ports import (
-    EventHandler,
-    MessageReader,
-    PlanReport,
-    ReapReport,
-    SettleReport,
-    UnitOfWorkFactory,
-    UserReader,
-)
+from application.ledger import PlanReport, ReapReport, SettleReport
+from application.ports import EventHandler, MessageReader, UnitOfWorkFactory, UserReader
 from domain.due import SendPolicy, zone_table
 from domain.events import Event
 from domain.message import Message, MessageKey, RetryPolicy
@@ -111,9 +104,9 @@ class Adapters:
 
     async def claim(self, limit: int = 1000) -> Sequence[Delivery]:
         async with self.unit_of_work() as uow:
-            deliveries = await uow.messages.claim(limit, LEASE)
+            claim = await uow.messages.claim(limit, LEASE, POLICY)
             await uow.commit()
-        return deliveries
+        return claim.deliveries
 
     async def settle(
         self, *outcomes: tuple[Delivery, Outcome], policy: RetryPolicy = RETRIES
@@ -123,11 +116,11 @@ class Adapters:
             await uow.commit()
         return report
 
-    async def reap(self, *, deduplicates: bool, limit: int = 1000) -> ReapReport:
+    async def reap(self, *, retries: bool, limit: int = 1000, policy: RetryPolicy = RETRIES) -> ReapReport:
         """End the leases that are held now, as if they had run out."""
         await self.expire_leases()
         async with self.unit_of_work() as uow:
-            report = await uow.messages.reap(deduplicates=deduplicates, limit=limit)
+            report = await uow.messages.reap(policy, retries=retries, limit=limit)
             await uow.commit()
         return report
 

@@ -17,6 +17,7 @@ from application.errors import EmailTaken, StoreUnavailable
 from tests.contract.adapters import START, Adapters, Recorder
 from tests.contract.channel import ChannelContract, Reached, delivery
 from tests.contract.claim import ClaimContract
+from tests.contract.claim_truth import ClaimTruthContract
 from tests.contract.events import EventsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.next_due import NextDueContract
@@ -85,6 +86,10 @@ class TestPlan(OnMemory, PlanContract):
 
 
 class TestClaim(OnMemory, ClaimContract):
+    pass
+
+
+class TestClaimTruth(OnMemory, ClaimTruthContract):
     pass
 
 

@@ -15,6 +15,7 @@ from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from tests.contract.adapters import START, Adapters, Recorder
 from tests.contract.claim import ClaimContract
+from tests.contract.claim_truth import ClaimTruthContract
 from tests.contract.events import EventsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.ledger_machine import LedgerMachine
@@ -79,6 +80,10 @@ class TestPlan(OnPostgres, PlanContract):
 
 
 class TestClaim(OnPostgres, ClaimContract):
+    pass
+
+
+class TestClaimTruth(OnPostgres, ClaimTruthContract):
     pass
 
 

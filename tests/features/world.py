@@ -14,7 +14,7 @@ from application.deliveries import Delivery, Outcome, Sent
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.errors import UserNotFound
 from application.messages import ActOnMessage
-from application.planning import PlanMessages
+from application.planning import PlanAnew, PlanMessages
 from application.ports import MessageReader, UnitOfWorkFactory, UserReader
 from application.users import (
     ChangeUser,
@@ -183,7 +183,7 @@ class World:
             if self.now >= self.next_plan_at:
                 await PlanMessages(self.adapters.unit_of_work, self.policy)()
                 self.next_plan_at = self.now + _DAY
-            await KeepLedger(self.adapters.unit_of_work, self.channel)()
+            await KeepLedger(self.adapters.unit_of_work, self.channel, RetryPolicy())()
             while (await self._send_due()()).claimed:
                 pass
             if self.now >= instant:
@@ -193,7 +193,8 @@ class World:
             await self._move_to(min(step for step in steps if step > self.now))
 
     def _send_due(self) -> SendDueMessages:
-        return SendDueMessages(self.adapters.unit_of_work, self.channel, RetryPolicy(), LEASE)
+        plan_anew = PlanAnew(self.adapters.unit_of_work, self.policy)
+        return SendDueMessages(self.adapters.unit_of_work, self.channel, RetryPolicy(), LEASE, plan_anew)
 
     async def _move_to(self, instant: datetime) -> None:
         await self.adapters.set_now(instant)

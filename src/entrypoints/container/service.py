@@ -15,7 +15,7 @@ from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
-from application.planning import PlanMessages
+from application.planning import PlanAnew, PlanMessages
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.trust import Trust
@@ -86,6 +86,7 @@ class Service(containers.DeclarativeContainer):
     counts = providers.Selector(adapters.has_cache, yes=cached.counts, no=providers.Object(None))
     outbox_upkeep = providers.Singleton(OutboxUpkeep, providers.Singleton(TidyOutbox, adapters.invalidations))
 
+    plan_anew = providers.Singleton(PlanAnew, unit_of_work, policy)
     plan_messages = providers.Singleton(PlanMessages, unit_of_work, policy)
     upcoming_messages = providers.Singleton(
         UpcomingMessages, adapters.user_reader, adapters.message_reader, policy, adapters.clock
@@ -99,8 +100,15 @@ class Service(containers.DeclarativeContainer):
             adapters.channel,
             settings.provided.retry_policy,
             settings.provided.lease,
+            plan_anew,
         ),
-        keep=providers.Singleton(KeepLedger, unit_of_work, adapters.channel),
+        keep=providers.Singleton(
+            KeepLedger,
+            unit_of_work,
+            adapters.channel,
+            settings.provided.retry_policy,
+            settings.provided.retries_unknown,
+        ),
         next_due=providers.Singleton(NextDue, unit_of_work),
         policy=policy,
         clock=adapters.clock,

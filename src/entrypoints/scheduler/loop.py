@@ -59,7 +59,12 @@ class Scheduler:
         report = await self.plan()
         self.state.last_plan_at = now
         self.state.planned_until = self.policy.plan_dates(now)[1]
-        log.info("messages_planned", scheduled=report.scheduled, skipped=report.skipped)
+        log.info(
+            "messages_planned",
+            scheduled=report.scheduled,
+            skipped=report.skipped,
+            expired=report.expired,
+        )
 
     async def _plan_tick(self, stopping: asyncio.Event) -> None:
         now = self.clock.now()
@@ -72,13 +77,14 @@ class Scheduler:
         self._poke.clear()
         while not stopping.is_set():
             report = await self.send_due()
-            if report.claimed == 0:
+            if report.claimed == 0 and report.stale == 0:
                 break
             self.state.last_tick_at = self.clock.now()
             log.info(
                 "batch_settled",
                 claimed=report.claimed,
                 lost=report.lost,
+                stale=report.stale,
                 **{status.lower(): count for status, count in report.settled.items()},
             )
         now = self.clock.now()
@@ -89,11 +95,12 @@ class Scheduler:
 
     async def _keep_tick(self, stopping: asyncio.Event) -> None:
         report = await self.keep()
-        if report.retrying or report.unknown or report.expired:
+        if report.changed:
             log.warning(
                 "ledger_kept", retrying=report.retrying, unknown=report.unknown, expired=report.expired
             )
             self._poke.set()
+            return  # there may be more
         # Leases are of real time, whatever the service's clock shows.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(KEEP_EVERY_S):
