@@ -15,7 +15,7 @@ from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.errors import UserNotFound
 from application.messages import ActOnMessage
 from application.planning import PlanAnew, PlanMessages
-from application.ports import MessageReader, UnitOfWorkFactory, UserReader
+from application.ports import Clock, MessageReader, UnitOfWorkFactory, UserReader
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -52,6 +52,19 @@ class Adapters:
     message_reader: MessageReader
     set_now: Callable[[datetime], Awaitable[None]]
     expire_leases: Callable[[], Awaitable[None]]
+
+
+@attrs.frozen
+class _Standing(Clock):
+    """Shows the instant of the scenario."""
+
+    instant: datetime
+
+    def now(self) -> datetime:
+        return self.instant
+
+    async def sleep_until(self, instant: datetime) -> None:
+        raise NotImplementedError
 
 
 @attrs.define(eq=False)
@@ -118,7 +131,8 @@ class World:
         return found
 
     def upcoming(self, name: str) -> Sequence[UpcomingMessage]:
-        answer = UpcomingOfUser(self.adapters.unit_of_work, self.policy)(self.people[name])
+        readers = (self.adapters.user_reader, self.adapters.message_reader)
+        answer = UpcomingOfUser(*readers, self.policy, _Standing(self.now))(self.people[name])
         return self.do(answer).upcoming
 
     def send_after_all(self, name: str, kind: Kind, on: date) -> None:

@@ -60,7 +60,7 @@ class Service:
 
     @property
     def upcoming(self) -> UpcomingOfUser:
-        return UpcomingOfUser(self.unit_of_work, POLICY)
+        return UpcomingOfUser(self.users, self.ledger, POLICY, self.clock)
 
     @property
     def plan(self) -> PlanMessages:

@@ -122,7 +122,9 @@ class Service(containers.DeclarativeContainer):
         get_user=providers.Singleton(GetUser, user_reader),
         find_user_by_email=providers.Singleton(FindUserByEmail, user_reader),
         list_users=providers.Singleton(ListUsers, adapters.user_reader),
-        upcoming_of_user=providers.Singleton(UpcomingOfUser, unit_of_work, policy),
+        upcoming_of_user=providers.Singleton(
+            UpcomingOfUser, adapters.user_reader, adapters.message_reader, policy, adapters.clock
+        ),
         import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
         list_messages=providers.Singleton(ListMessages, adapters.message_reader),
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
