@@ -1,10 +1,11 @@
 """What goes to a channel, and what comes back from it."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import attrs
 
-from domain.message import MessageKey
+from domain.message import MessageKey, RetryPolicy
 
 
 @attrs.frozen
@@ -54,3 +55,12 @@ class FailedForGood:
 
 
 Outcome = Sent | FailedForNow | FailedForGood
+
+
+def pause_asked(outcomes: Iterable[Outcome], policy: RetryPolicy) -> timedelta | None:
+    """Return for how long the channel is to be left alone, as the far side said, and no longer than sensible."""
+    asked = max(
+        (one.retry_after for one in outcomes if isinstance(one, FailedForNow) and one.retry_after),
+        default=None,
+    )
+    return None if asked is None else min(asked, policy.pause_max)

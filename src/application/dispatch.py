@@ -9,7 +9,7 @@ import structlog
 
 from application.deliveries import Delivery, FailedForNow, Outcome, Sent
 from application.errors import StoreUnavailable
-from application.ledger import SettleReport
+from application.ledger import ClaimTerms, SettleReport
 from application.planning import PlanAnew
 from application.ports import DeliveryChannel, UnitOfWorkFactory
 from domain.message import RetryPolicy, Status
@@ -27,6 +27,8 @@ class DispatchReport:
     settled: Mapping[Status, int]
     lost: int
     stale: int = 0
+    pause: timedelta | None = None
+    """For how long the channel takes nothing, in real time."""
 
 
 @attrs.frozen
@@ -41,10 +43,12 @@ class SendDueMessages:
     retry_policy: RetryPolicy
     lease: timedelta
     plan_anew: PlanAnew
+    rate_per_s: float | None = None
+    burst: int = 100
 
     async def __call__(self) -> DispatchReport:
         async with self.unit_of_work() as uow:
-            claim = await uow.messages.claim(self.channel.batch_size, self.lease, self.plan_anew.policy)
+            claim = await uow.messages.claim(self.channel.batch_size, self._terms)
             await uow.commit()  # also without a delivery: messages of people who are gone were cancelled
         anew = set(claim.stale)
         settled = SettleReport({}, 0)
@@ -57,7 +61,19 @@ class SendDueMessages:
                 anew.update(one.key.user_id for one, outcome in outcomes if not isinstance(outcome, Sent))
         if anew:
             await self.plan_anew(sorted(anew))
-        return DispatchReport(len(claim.deliveries), settled.settled, settled.lost, len(claim.stale))
+        return DispatchReport(
+            len(claim.deliveries), settled.settled, settled.lost, len(claim.stale), claim.pause
+        )
+
+    @property
+    def _terms(self) -> ClaimTerms:
+        return ClaimTerms(
+            lease=self.lease,
+            policy=self.plan_anew.policy,
+            channel=self.channel.name,
+            rate_per_s=self.rate_per_s,
+            burst=self.burst,
+        )
 
     async def _send(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """Send, and give up on a channel that takes so long that the leases would run out meanwhile."""
@@ -75,7 +91,7 @@ class SendDueMessages:
         while True:
             try:
                 async with self.unit_of_work() as uow:
-                    report = await uow.messages.settle(outcomes, self.retry_policy)
+                    report = await uow.messages.settle(outcomes, self.retry_policy, self.channel.name)
                     await uow.commit()
             except StoreUnavailable:
                 if asyncio.get_running_loop().time() > deadline:

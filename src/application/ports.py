@@ -7,14 +7,14 @@ Batches in, batches out: one call is one round trip, or a few that do not grow w
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from types import TracebackType
 from typing import Protocol, Self
 
 import attrs
 
 from application.deliveries import Delivery, Outcome
-from application.ledger import Claim, ExpireReport, PlanReport, ReapReport, SettleReport
+from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
 from application.views import MessageView, Page, UserView
 from domain.due import SendPolicy, ZoneRow
 from domain.events import Event
@@ -138,10 +138,11 @@ class Messages(Protocol):
         """
 
     @abstractmethod
-    async def claim(
-        self, limit: int, lease: timedelta, policy: SendPolicy, shard: Shard = ALL_SHARDS
-    ) -> Claim:
+    async def claim(self, limit: int, terms: ClaimTerms, shard: Shard = ALL_SHARDS) -> Claim:
         """Take up to *limit* messages that are due and open, those that have waited longest first.
+
+        And no more than the channel takes, which is the same for all processes and shards; nothing while
+        it is paused.
 
         Their status becomes SENDING, attempt and fence grow by one, the lease begins. What another
         transaction is claiming is passed over. Each is compared with its user as they are now: messages of
@@ -154,11 +155,13 @@ class Messages(Protocol):
         self,
         outcomes: Sequence[tuple[Delivery, Outcome]],
         policy: RetryPolicy,
+        channel: str,
         shard: Shard = ALL_SHARDS,
     ) -> SettleReport:
         """Write the outcomes of those who still hold the newest fence.
 
-        An attempt after which the far side asked for a pause does not count.
+        An attempt after which the far side asked for a pause does not count, and pauses the channel, in
+        real time and for no longer than the policy lets it, whether the fence is held or not.
         """
 
     @abstractmethod

@@ -254,6 +254,8 @@ class RetryPolicy:
     attempts_max: int = 12
     first_delay: timedelta = timedelta(seconds=10)
     delay_max: timedelta = timedelta(hours=1)
+    pause_max: timedelta = timedelta(hours=1)
+    """How long a whole channel is left alone at most before it is tried whether it is well again."""
 
     def retry_at(
         self,

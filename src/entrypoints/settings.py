@@ -37,6 +37,8 @@ class Settings:
     policy: SendPolicy
     retry_policy: RetryPolicy = attrs.field(factory=RetryPolicy)
     retries_unknown: bool = False
+    rate_per_s: float | None = None
+    burst: int = 100
     lease: timedelta
     audits_per_s: float = 1.0
     log_format: str
@@ -59,6 +61,8 @@ class Settings:
                 ),
                 window=timedelta(hours=read("BIRTHDAYS_WINDOW_HOURS", "24", _whole(1, 24 * 14))),
             ),
+            rate_per_s=read("BIRTHDAYS_RATE_PER_S", "0", _number(0, 100_000)) or None,
+            burst=read("BIRTHDAYS_BURST", "100", _whole(1, 100_000)),
             retries_unknown=read("BIRTHDAYS_UNKNOWN", "hold", _one_of("hold", "retry")) == "retry",
             lease=timedelta(seconds=read("BIRTHDAYS_LEASE_S", "15", _whole(1, 3600))),
             audits_per_s=float(read("BIRTHDAYS_CACHE_AUDITS_PER_S", "1", _whole(0, 1000))),
@@ -87,6 +91,15 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
         if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
             raise ValueError(f"give a whole number from {least} to {most}.")
         return int(text)
+
+    return convert
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    def convert(text: str) -> float:
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text, re.ASCII) or not least <= float(text) <= most:
+            raise ValueError(f"give a number from {least:g} to {most:g}.")
+        return float(text)
 
     return convert
 

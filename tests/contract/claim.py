@@ -12,7 +12,7 @@ from domain.events import MessagesChanged
 from domain.message import Reason, Status
 from domain.occasion import Kind
 from domain.user import remove
-from tests.contract.adapters import LEASE, POLICY, START, Adapters
+from tests.contract.adapters import START, TERMS, Adapters
 from tests.contract.people import NINE_IN_BERLIN, PI_DAY, born_on_pi_day, message, overdue, person
 
 _TICK = timedelta(microseconds=1)
@@ -132,7 +132,7 @@ class ClaimContract:
 
         async def claim() -> list[Delivery]:
             async with adapters.unit_of_work() as uow:
-                found = await uow.messages.claim(7, LEASE, POLICY)
+                found = await uow.messages.claim(7, TERMS)
                 await asyncio.sleep(0.02)
                 await uow.commit()
             return list(found.deliveries)
@@ -152,7 +152,7 @@ class ClaimContract:
         await adapters.add(ada)
         await adapters.keep(overdue(ada, 1))
         async with adapters.unit_of_work() as uow:
-            assert len((await uow.messages.claim(1, LEASE, POLICY)).deliveries) == 1
+            assert len((await uow.messages.claim(1, TERMS)).deliveries) == 1
         assert await adapters.message(message(ada).key) == overdue(ada, 1)
         [delivery] = await adapters.claim()
         assert (delivery.attempt, delivery.fence) == (1, 1)
@@ -223,7 +223,7 @@ class ClaimContract:
         for number in range(3):
             shard = Shard(number, 3)
             async with adapters.unit_of_work() as uow:
-                found = await uow.messages.claim(1000, LEASE, POLICY, shard)
+                found = await uow.messages.claim(1000, TERMS, shard)
                 await uow.commit()
             assert {delivery.key.user_id for delivery in found.deliveries} == {
                 user.id for user in people if shard.holds(user.id)

@@ -13,7 +13,7 @@ from domain.message import Message, Reason, Status
 from domain.occasion import AnnualDate, Kind, LeapDayRule
 from domain.plan import is_still_owed
 from domain.user import User, remove
-from tests.contract.adapters import LEASE, POLICY, START, Adapters
+from tests.contract.adapters import START, TERMS, Adapters
 from tests.contract.people import (
     NINE_IN_BERLIN,
     PI_DAY,
@@ -51,7 +51,7 @@ class ClaimTruthContract:
         await adapters.keep(held, message(bob))
         await adapters.set_now(NINE_IN_BERLIN)
         async with adapters.unit_of_work() as uow:
-            claim = await uow.messages.claim(10, LEASE, POLICY)
+            claim = await uow.messages.claim(10, TERMS)
             await uow.commit()
         assert [one.key.user_id for one in claim.deliveries] == [bob.id]
         assert claim.stale == [ada.id]
@@ -127,7 +127,7 @@ class ClaimTruthContract:
         if held:
             await adapters.keep(*held)
         async with adapters.unit_of_work() as uow:
-            claim = await uow.messages.claim(1000, LEASE, attrs.evolve(SendPolicy(), leap_day_rule=rule))
+            claim = await uow.messages.claim(1000, attrs.evolve(TERMS, policy=SendPolicy(leap_day_rule=rule)))
         by_id = {user.id: user for user in alive}
         owed = {one.key for one in held if is_still_owed(one, by_id[one.key.user_id], rule)}
         assert {one.key for one in claim.deliveries} == owed

@@ -17,7 +17,7 @@ from domain.due import zone_table
 from domain.errors import IllegalTransition
 from domain.message import TRANSITIONS, Action, Status
 from domain.user import User, UserId, change, register, remove, restore
-from tests.contract.adapters import LEASE, POLICY, RETRIES, START, Adapters
+from tests.contract.adapters import POLICY, RETRIES, START, TERMS, Adapters
 from tests.contract.ledger_steps import (
     ALL,
     OUTCOMES,
@@ -158,6 +158,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def what_is_due_is_claimed(self, data: st.DataObject) -> None:
         before = self._rows
+        for adapters in self._adapters:  # whatever pause a far side has asked for is over
+            self._runner.run(awaited(adapters.let_pass(RETRIES.pause_max.total_seconds() + 1)))
         limit = data.draw(st.sampled_from(limits(self._rows, self._now)))
         found = self._do(
             lambda uow: claim(uow, limit), frozenset({Action.CLAIM, Action.CANCEL, Action.GIVE_UP})
@@ -188,7 +190,7 @@ class LedgerMachine(RuleBasedStateMachine):
         outcomes = [(delivery, data.draw(OUTCOMES)) for delivery in chosen]
         holders = [one for one in chosen if self._is_held(one)]
         report = self._do(
-            lambda uow: uow.messages.settle(outcomes, RETRIES),
+            lambda uow: uow.messages.settle(outcomes, RETRIES, "memory"),
             frozenset({Action.SENT, Action.FAILED_FOR_NOW, Action.FAILED_FOR_GOOD, Action.GIVE_UP}),
         )
         assert (sum(report.settled.values()), report.lost) == (len(holders), len(chosen) - len(holders))
@@ -217,7 +219,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
         async def die(uow: UnitOfWork) -> None:
             await plan(uow, zone_table(POLICY, first, last, ZONES), first, last)
-            await uow.messages.claim(ALL, LEASE, POLICY)
+            await uow.messages.claim(ALL, TERMS)
             await uow.messages.expire(ALL)
 
         self._do(die, frozenset(), commits=False)

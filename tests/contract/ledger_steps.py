@@ -16,7 +16,7 @@ from domain.message import TRANSITIONS, Action, Message, MessageKey, Reason, Sta
 from domain.occasion import AnnualDate, LeapDayRule
 from domain.plan import plan_user
 from domain.user import Particulars, User, UserId
-from tests.contract.adapters import LEASE, POLICY, Adapters
+from tests.contract.adapters import POLICY, TERMS, Adapters
 from tests.contract.people import ZONES
 
 T = TypeVar("T")
@@ -177,7 +177,7 @@ async def plan(uow: UnitOfWork, table: Sequence[ZoneRow], first: date, last: dat
 
 
 async def claim(uow: UnitOfWork, limit: int) -> Claim:
-    found = await uow.messages.claim(limit, LEASE, POLICY)
+    found = await uow.messages.claim(limit, TERMS)
     return Claim(sorted(found.deliveries, key=lambda delivery: delivery.key), sorted(found.stale))
 
 

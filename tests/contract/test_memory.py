@@ -16,6 +16,7 @@ from application.deliveries import FailedForGood, FailedForNow
 from application.errors import EmailTaken, StoreUnavailable
 from tests.contract.adapters import START, Adapters, Recorder
 from tests.contract.channel import ChannelContract, Reached, delivery
+from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
 from tests.contract.claim_truth import ClaimTruthContract
 from tests.contract.events import EventsContract
@@ -50,12 +51,16 @@ def memory_adapters() -> tuple[Adapters, MemoryStore]:
     async def expire_leases() -> None:
         stopwatch.seconds += 86_400
 
+    async def let_pass(seconds: float) -> None:
+        stopwatch.seconds += seconds
+
     adapters = Adapters(
         unit_of_work=lambda: MemoryUnitOfWork(store, told),
         user_reader=MemoryUserReader(store),
         message_reader=MemoryMessageReader(store),
         set_now=set_now,
         expire_leases=expire_leases,
+        let_pass=let_pass,
         told=told,
     )
     return adapters, store
@@ -90,6 +95,10 @@ class TestClaim(OnMemory, ClaimContract):
 
 
 class TestClaimTruth(OnMemory, ClaimTruthContract):
+    pass
+
+
+class TestChannelLimits(OnMemory, ChannelLimitsContract):
     pass
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,7 @@ from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from tests.contract.adapters import START, Adapters, Recorder
+from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
 from tests.contract.claim_truth import ClaimTruthContract
 from tests.contract.events import EventsContract
@@ -43,6 +45,16 @@ async def postgres_adapters(engine: AsyncEngine) -> Adapters:
                 )
             )
 
+    async def let_pass(seconds: float) -> None:
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE channels SET paused_until = paused_until - CAST(:passed AS interval),"
+                    " counted_at = counted_at - CAST(:passed AS interval)"
+                ),
+                {"passed": timedelta(seconds=seconds)},
+            )
+
     told = Recorder()
     await set_clock(engine, START, speed=0)
     return Adapters(
@@ -51,6 +63,7 @@ async def postgres_adapters(engine: AsyncEngine) -> Adapters:
         message_reader=PostgresMessageReader(engine),
         set_now=lambda instant: set_clock(engine, instant, speed=0),
         expire_leases=expire_leases,
+        let_pass=let_pass,
         told=told,
     )
 
@@ -84,6 +97,10 @@ class TestClaim(OnPostgres, ClaimContract):
 
 
 class TestClaimTruth(OnPostgres, ClaimTruthContract):
+    pass
+
+
+class TestChannelLimits(OnPostgres, ChannelLimitsContract):
     pass
 
 

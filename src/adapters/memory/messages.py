@@ -7,10 +7,18 @@ from datetime import date, datetime, timedelta
 import attrs
 
 from adapters.memory.planning import planned
-from adapters.memory.store import MemoryStore, Transaction
-from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Recipient, Sent
+from adapters.memory.store import ChannelState, MemoryStore, Transaction
+from application.deliveries import (
+    Delivery,
+    FailedForGood,
+    FailedForNow,
+    Outcome,
+    Recipient,
+    Sent,
+    pause_asked,
+)
 from application.errors import StoreUnavailable
-from application.ledger import Claim, ExpireReport, PlanReport, ReapReport, SettleReport
+from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
 from application.ports import ALL_SHARDS, MessageReader, Messages, Shard
 from application.views import MessageView, Page
 from domain.due import SendPolicy, ZoneRow
@@ -60,10 +68,18 @@ class MemoryMessages(Messages):
             if message.key not in stored or message.key in self._transaction.known_keys:
                 self._transaction.put(message)
 
-    async def claim(
-        self, limit: int, lease: timedelta, policy: SendPolicy, shard: Shard = ALL_SHARDS
-    ) -> Claim:
-        now = self._transaction.now
+    async def claim(self, limit: int, terms: ClaimTerms, shard: Shard = ALL_SHARDS) -> Claim:
+        now, now_s = self._transaction.now, self._store.monotonic()
+        channels = self._transaction.state.channels
+        channel = channels.get(terms.channel, ChannelState())
+        if channel.paused_until_s > now_s:
+            return Claim([], pause=timedelta(seconds=channel.paused_until_s - now_s))
+        tokens = None
+        if terms.rate_per_s is not None:
+            tokens = channel.tokens_at(now_s, terms.rate_per_s, terms.burst)
+            if tokens < 1:
+                return Claim([], pause=terms.pause_until_token(tokens))
+            limit = min(limit, int(tokens))
         deliveries: list[Delivery] = []
         stale: list[UserId] = []
         for message in self._first(limit, shard, lambda one: _is_claimable(one, now)):
@@ -71,7 +87,9 @@ class MemoryMessages(Messages):
             if user is None or user.deleted_at is not None:
                 self._transaction.put(message.given_up(Action.CANCEL, now, Reason.USER_DELETED))
                 continue
-            if not (message.is_wanted_by_operator or is_still_owed(message, user, policy.leap_day_rule)):
+            if not (
+                message.is_wanted_by_operator or is_still_owed(message, user, terms.policy.leap_day_rule)
+            ):
                 stale.append(user.id)
                 continue
             claimed = attrs.evolve(
@@ -80,18 +98,27 @@ class MemoryMessages(Messages):
                 fence=message.fence + 1,
                 retry_at=None,
             )
-            self._transaction.put(claimed, self._store.monotonic() + lease.total_seconds())
+            self._transaction.put(claimed, self._store.monotonic() + terms.lease.total_seconds())
             deliveries.append(_delivery(claimed, user))
+        if tokens is not None:
+            channels[terms.channel] = attrs.evolve(channel, tokens=tokens - len(deliveries), counted_s=now_s)
         return Claim(deliveries, stale)
 
     async def settle(
         self,
         outcomes: Sequence[tuple[Delivery, Outcome]],
         policy: RetryPolicy,
+        channel: str,
         shard: Shard = ALL_SHARDS,
     ) -> SettleReport:
         if not all(shard.holds(delivery.key.user_id) for delivery, _ in outcomes):
             raise ValueError("An outcome is of another shard than it is settled in.")
+        pause = pause_asked((outcome for _, outcome in outcomes), policy)
+        if pause is not None:
+            channels = self._transaction.state.channels
+            known = channels.get(channel, ChannelState())
+            until_s = self._store.monotonic() + pause.total_seconds()
+            channels[channel] = attrs.evolve(known, paused_until_s=max(known.paused_until_s, until_s))
         settled: Counter[Status] = Counter()
         for delivery, outcome in outcomes:
             message = self._transaction.state.messages.get(delivery.key)

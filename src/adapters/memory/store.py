@@ -19,9 +19,23 @@ from domain.message import Message, MessageKey
 from domain.user import User, UserId
 
 
+@attrs.frozen
+class ChannelState:
+    """Until when a channel is paused, and how many tokens it had when they were counted; monotonic seconds."""
+
+    paused_until_s: float = 0.0
+    tokens: float | None = None
+    counted_s: float = 0.0
+
+    def tokens_at(self, now_s: float, rate_per_s: float, burst: int) -> float:
+        if self.tokens is None:
+            return burst
+        return min(burst, self.tokens + rate_per_s * (now_s - self.counted_s))
+
+
 @attrs.define
 class State:
-    """Users, messages, and until when (monotonic seconds) the claimed ones are leased.
+    """Users, messages, until when (monotonic seconds) the claimed ones are leased, and the channels.
 
     Entities are frozen, so that a shallow copy is a snapshot.
     """
@@ -29,9 +43,10 @@ class State:
     users: dict[UserId, User] = attrs.field(factory=dict)
     messages: dict[MessageKey, Message] = attrs.field(factory=dict)
     leases: dict[MessageKey, float] = attrs.field(factory=dict)
+    channels: dict[str, ChannelState] = attrs.field(factory=dict)
 
     def copy(self) -> Self:
-        return type(self)(dict(self.users), dict(self.messages), dict(self.leases))
+        return type(self)(dict(self.users), dict(self.messages), dict(self.leases), dict(self.channels))
 
 
 EVERYTHING = "*"

@@ -8,13 +8,13 @@ from datetime import date, datetime, timedelta
 import attrs
 from sqlalchemy import select, text
 
-from adapters.postgres import statements
+from adapters.postgres import channel_rows, statements
 from adapters.postgres.message_rows import has_key, to_delivery, to_message, to_row
 from adapters.postgres.plan_statement import PLAN
 from adapters.postgres.tables import messages
 from adapters.postgres.transaction import Transaction
-from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
-from application.ledger import Claim, ExpireReport, PlanReport, ReapReport, SettleReport
+from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent, pause_asked
+from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
 from application.ports import ALL_SHARDS, Messages, Shard
 from domain.due import SendPolicy, ZoneRow
 from domain.events import MessagesChanged
@@ -120,16 +120,19 @@ class PostgresMessages(Messages):
                 self._changed(await self._transaction.connection.scalars(statement, arrays))
                 self._transaction.know(*(message.key for message in part))
 
-    async def claim(
-        self, limit: int, lease: timedelta, policy: SendPolicy, shard: Shard = ALL_SHARDS
-    ) -> Claim:
-        found = await self._transaction.connection.execute(
-            text(statements.claim(limit, shard)),
-            {"lease": lease, "default_rule": str(policy.leap_day_rule)},
+    async def claim(self, limit: int, terms: ClaimTerms, shard: Shard = ALL_SHARDS) -> Claim:
+        connection = self._transaction.connection
+        allowed, pause = await channel_rows.allowance(connection, limit, terms)
+        if pause is not None:
+            return Claim([], pause=pause)
+        found = await connection.execute(
+            text(statements.claim(allowed, shard)),
+            {"lease": terms.lease, "default_rule": str(terms.policy.leap_day_rule)},
         )
         rows = found.all()
         self._changed(row.status for row in rows if row.status != _STALE)
         deliveries = [to_delivery(row) for row in rows if row.status == Status.SENDING]
+        await channel_rows.take(connection, len(deliveries), terms)
         deliveries.sort(key=lambda one: (one.due_at, one.key))
         return Claim(deliveries, [UserId(row.user_id) for row in rows if row.status == _STALE])
 
@@ -137,6 +140,7 @@ class PostgresMessages(Messages):
         self,
         outcomes: Sequence[tuple[Delivery, Outcome]],
         policy: RetryPolicy,
+        channel: str,
         shard: Shard = ALL_SHARDS,
     ) -> SettleReport:
         if not outcomes:
@@ -167,6 +171,9 @@ class PostgresMessages(Messages):
                 },
             )
         )
+        pause = pause_asked((outcome for _, outcome in outcomes), policy)
+        if pause is not None:
+            await channel_rows.pause(self._transaction.connection, channel, pause)
         return SettleReport(settled, len(outcomes) - settled.total())
 
     async def reap(

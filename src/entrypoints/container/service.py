@@ -101,6 +101,8 @@ class Service(containers.DeclarativeContainer):
             settings.provided.retry_policy,
             settings.provided.lease,
             plan_anew,
+            settings.provided.rate_per_s,
+            settings.provided.burst,
         ),
         keep=providers.Singleton(
             KeepLedger,

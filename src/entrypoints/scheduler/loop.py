@@ -23,6 +23,7 @@ PLAN_EVERY = timedelta(hours=1)
 KEEP_EVERY_S = 2.0
 SLEEP_MAX = timedelta(minutes=5)
 """How long at most it sleeps without asking for the next due instant: another process may have planned."""
+PAUSE_MAX_S = 5.0
 _PAUSE_AFTER_FAILURE_S = (0.5, 1, 2, 5, 10)
 
 
@@ -75,8 +76,10 @@ class Scheduler:
 
     async def _dispatch_tick(self, stopping: asyncio.Event) -> None:
         self._poke.clear()
+        pause: timedelta | None = None
         while not stopping.is_set():
             report = await self.send_due()
+            pause = report.pause
             if report.claimed == 0 and report.stale == 0:
                 break
             self.state.last_tick_at = self.clock.now()
@@ -89,6 +92,10 @@ class Scheduler:
             )
         now = self.clock.now()
         self.state.last_tick_at = now
+        if pause is not None:
+            # Of real time, and an operator may end it: it is looked at again now and then.
+            await _wait_for(min(pause.total_seconds(), PAUSE_MAX_S), stopping)
+            return
         self.state.next_due_at = await self.next_due()
         wake_at = min(self.state.next_due_at or now + SLEEP_MAX, now + SLEEP_MAX)
         await self._sleep_until(wake_at, stopping, self._poke)
@@ -102,9 +109,7 @@ class Scheduler:
             self._poke.set()
             return  # there may be more
         # Leases are of real time, whatever the service's clock shows.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(KEEP_EVERY_S):
-                await stopping.wait()
+        await _wait_for(KEEP_EVERY_S, stopping)
 
     async def _sleep_until(self, instant: datetime, *wakers: asyncio.Event) -> None:
         """Sleep until *instant* by the service's clock, or until one of *wakers* is set."""
@@ -135,11 +140,15 @@ class Scheduler:
                         log.warning("tick_failed", error=type(error).__name__, failures=failures)
                     else:
                         log.exception("tick_failed", failures=failures)
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(pause_s):
-                            await stopping.wait()
+                    await _wait_for(pause_s, stopping)
                 self._failures[job] = failures
                 self.state.failures_in_a_row = max(self._failures.values())
+
+
+async def _wait_for(seconds: float, stopping: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
 
 
 async def _wait(waker: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""The ledger: attempts that may have arrived, and one index by the instant at which a message wants to leave."""
+"""The ledger: attempts that may have arrived, one index by the instant of the next attempt, and channels."""
 
 from alembic import op
 
@@ -32,12 +32,23 @@ _UP = (
     $$
     """,
     """
+    CREATE TABLE channels (
+        name text CONSTRAINT pk_channels PRIMARY KEY,
+        paused_until timestamptz,
+        tokens double precision,
+        counted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    )
+    """,
+    "COMMENT ON TABLE channels IS 'What all processes know of a channel, in real time.'",
+    "COMMENT ON COLUMN channels.tokens IS 'How many messages it took at counted_at; null before it had a limit.'",
+    """
     COMMENT ON FUNCTION is_kept_on IS
     'Whether who was born on that month and day celebrates on this date, by their rule for 29 February.'
     """,
 )
 
 _DOWN = (
+    "DROP TABLE channels",
     "DROP FUNCTION is_kept_on",
     "DROP INDEX ix_messages_open",
     "CREATE INDEX ix_messages_scheduled ON messages (due_at) WHERE status = 'SCHEDULED'",
