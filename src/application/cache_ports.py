@@ -86,6 +86,8 @@ class CacheUnavailable(Exception):  # named for what happened
 class CachePort(Protocol):
     """A cache server. Every method may raise CacheUnavailable, and does so within the client's time-out.
 
+    Inside a unit of work every one raises CacheInTransaction: what is read there comes from the store.
+
     The first group are plain operations on keys of the namespace. The second carries the lease protocol;
     each of its methods is one round trip and atomic on the server.
     """
@@ -211,8 +213,8 @@ class Batch(Protocol):
         """Make everything that was delivered after *watermark* pending again, and that the new base.
 
         If that cannot be done (the watermark is gone, what came after it is purged, or it is not below this
-        batch's number), leave the epoch behind and return the place of the new one, whose watermark has to
-        be begun with this batch's number; by nobody else, and never again.
+        batch's number), leave the epoch behind and return the place of the new one. Its watermark has to be
+        begun with this batch's number before the context ends: later somebody might use it.
         """
 
 

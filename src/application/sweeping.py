@@ -41,6 +41,9 @@ class InvalidateAtOnce:
         placed = [(place, key) for key in keys for place in self._trust.places_in_use(key)]
         if not keys:
             return
+        if not placed:  # this process does not know where others have them: it has yet to ask the store
+            self.overdue.set()
+            return
         try:
             async with asyncio.timeout(AT_ONCE_WITHIN_S):
                 await self._cache.invalidate(placed)
@@ -72,11 +75,14 @@ class SweepInvalidations:
                 self.observer.batch_swept(len(batch.keys), batch.waited_s)
                 return len(batch.keys)
             begun = await batch.deliver_again_after(swept.watermark)
-        # Only who has made the epoch begins it, once: were it begun again after the cache has forgotten it,
-        # what was stored before would pass for new.
-        if begun is not None:
-            await self.cache.begin(begun, batch.number)
-        log.warning("watermark_gap_found", is_new_epoch=begun is not None)
+            # Before anybody can hear of the epoch, and never again: were it begun anew after the cache has
+            # forgotten it, what was stored before would pass for new.
+            if begun is not None:
+                await self.cache.begin(begun, batch.number)
+        if swept.watermark is None:
+            log.info("cache_found_empty", shard=shard)
+        else:
+            log.warning("watermark_gap_found", shard=shard, is_new_epoch=begun is not None)
         self.observer.gap_found(is_new_epoch=begun is not None)
         await self.trust.renew()
         return len(batch.keys)

@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 from application.cached_reader import UncachedUserReader
 from application.imports import ImportUsers
 from application.messages import GetMessage, ListMessages
+from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.users import (
@@ -60,6 +61,7 @@ def use_cases_of(
         list_users=ListUsers(users),
         upcoming_of_user=UpcomingOfUser(users, service.ledger, POLICY, service.clock),
         import_users=ImportUsers(unit_of_work, POLICY),
+        todays_list=ShowTodaysList(ComputeTodaysList(service.ledger, service.clock)),
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),
         act_on_message=service.operator,

@@ -106,6 +106,9 @@ class TestSending:
         service.at(NINE + timedelta(minutes=59))
         assert (await service.send()).claimed == 0
         service.at(NINE + timedelta(hours=1))
+        report = await service.send()
+        assert (report.claimed, report.pause) == (0, timedelta(hours=1)), "the channel's pause is of real time"
+        service.let_leases_run_out()
         assert (await service.send()).settled == {Status.SENT: 1}
 
     async def test_two_processes_send_each_message_once(self, service: Service, ada: Told) -> None:

@@ -14,16 +14,14 @@ from adapters.memory.messages import MemoryMessageReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader
-from adapters.postgres.database import (
-    open_engine,
-)
+from adapters.postgres.database import open_engine
 from adapters.postgres.invalidations import PostgresInvalidationLog
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
 from application.announcer import Announcer
-from application.observing import Unobserved
+from application.observing import CacheObserver
 from application.ports import Clock
 from entrypoints.settings import Settings
 
@@ -45,7 +43,7 @@ class PostgresAdapters(containers.DeclarativeContainer):
     redis_url: providers.Provider[str | None] = providers.Object(None)
 
     clock = providers.Singleton(open_clock, None, 1.0)
-    cache_observer = providers.Singleton(Unobserved)
+    cache_observer = providers.Singleton(CacheObserver)
     has_cache = providers.Callable(_yes_or_no, redis_url)
     cache = providers.Singleton(open_redis_cache, redis_url, observer=cache_observer)
     # Connections of its own: while requests have taken all others, the cache must not lose its trust for that.
@@ -75,7 +73,7 @@ class MemoryAdapters(containers.DeclarativeContainer):
     clock_speed = providers.Object(1.0)
 
     clock = providers.Singleton(MovableClock, clock_start, clock_speed)
-    cache_observer = providers.Singleton(Unobserved)
+    cache_observer = providers.Singleton(CacheObserver)
     has_cache = providers.Object("yes")
     cache = providers.Singleton(MemoryCache)
     announcer = providers.Singleton(Announcer)

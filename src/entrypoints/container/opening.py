@@ -21,7 +21,7 @@ from adapters.postgres.invalidations import write_invalidations
 from application.errors import ApplicationError, StoreUnavailable
 from application.ports import DeliveryChannel
 from entrypoints.container.families import PostgresAdapters, open_clock
-from entrypoints.container.service import Service
+from entrypoints.container.wiring import Service
 from entrypoints.settings import Settings
 
 Job = Callable[[asyncio.Event], Coroutine[Any, Any, None]]

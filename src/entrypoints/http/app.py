@@ -21,6 +21,7 @@ from structlog.contextvars import bound_contextvars
 from entrypoints.http.health import HealthController
 from entrypoints.http.imports import ImportController
 from entrypoints.http.messages import MessageController, SchedulerController
+from entrypoints.http.occasions import OccasionController
 from entrypoints.http.operations import PROBLEM_ANSWERS
 from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
 from entrypoints.http.problems import answer_problem
@@ -52,6 +53,7 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
         route_handlers=[
             UserController,
             ImportController,
+            OccasionController,
             MessageController,
             SchedulerController,
             HealthController,

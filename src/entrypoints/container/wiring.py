@@ -5,7 +5,7 @@ import time
 
 from dependency_injector import containers, providers
 
-from adapters.codecs import COUNTS, REFERENCES, USERS
+from adapters.codecs import COUNTS, REFERENCES, USERS, todays_lists
 from adapters.postgres.database import (
     POOL_SIZE,
 )
@@ -15,6 +15,7 @@ from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
 from application.planning import PlanAnew, PlanMessages
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
@@ -52,6 +53,15 @@ class Cache(containers.DeclarativeContainer):
         CachedValues, adapters.cache, trust, REFERENCES, adapters.cache_observer, loads
     )
     counts = providers.Singleton(CachedValues, adapters.cache, trust, COUNTS, adapters.cache_observer, loads)
+    lists = providers.Singleton(
+        CachedValues,
+        adapters.cache,
+        trust,
+        providers.Singleton(todays_lists, adapters.clock),
+        adapters.cache_observer,
+        loads,
+    )
+    compute_list = providers.Singleton(ComputeTodaysList, adapters.message_reader, adapters.clock)
     user_reader = providers.Singleton(
         CachedUserReader, adapters.user_reader, users, references, adapters.cache_observer
     )
@@ -65,6 +75,8 @@ class Cache(containers.DeclarativeContainer):
             SweepInvalidations, adapters.invalidations, adapters.cache, trust, adapters.cache_observer
         ),
         auditor,
+        providers.Singleton(RefreshTodaysLists, compute_list, lists),
+        adapters.clock,
     )
 
 
@@ -128,6 +140,11 @@ class Service(containers.DeclarativeContainer):
             UpcomingOfUser, adapters.user_reader, adapters.message_reader, policy, adapters.clock
         ),
         import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
+        todays_list=providers.Singleton(
+            ShowTodaysList,
+            cached.compute_list,
+            providers.Selector(adapters.has_cache, yes=cached.lists, no=providers.Object(None)),
+        ),
         list_messages=providers.Singleton(ListMessages, adapters.message_reader),
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
         act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),
