@@ -15,6 +15,7 @@ import attrs
 
 from application.deliveries import Delivery, Outcome
 from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
+from application.upkeep_ports import Upkeep
 from application.views import MessageView, Page, UserView
 from domain.due import SendPolicy, ZoneRow
 from domain.events import Event
@@ -195,6 +196,7 @@ class UnitOfWork(Protocol):
 
     users: Users
     messages: Messages
+    upkeep: Upkeep
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...

@@ -29,6 +29,7 @@ from tests.contract.settle import SettleContract
 from tests.contract.stored_messages import StoredMessagesContract
 from tests.contract.todays_lists import TodaysListsContract
 from tests.contract.unit_of_work import UnitOfWorkContract
+from tests.contract.upkeep import UpkeepContract
 from tests.contract.users import UsersContract
 
 
@@ -100,6 +101,10 @@ class TestClaimTruth(OnMemory, ClaimTruthContract):
 
 
 class TestChannelLimits(OnMemory, ChannelLimitsContract):
+    pass
+
+
+class TestUpkeep(OnMemory, UpkeepContract):
     pass
 
 

@@ -29,6 +29,7 @@ from tests.contract.stored_messages import StoredMessagesContract
 from tests.contract.test_ledger_machine import memory_world
 from tests.contract.todays_lists import TodaysListsContract
 from tests.contract.unit_of_work import UnitOfWorkContract
+from tests.contract.upkeep import UpkeepContract
 from tests.contract.users import UsersContract
 from tests.servers import fresh_engine
 
@@ -102,6 +103,10 @@ class TestClaimTruth(OnPostgres, ClaimTruthContract):
 
 
 class TestChannelLimits(OnPostgres, ChannelLimitsContract):
+    pass
+
+
+class TestUpkeep(OnPostgres, UpkeepContract):
     pass
 
 

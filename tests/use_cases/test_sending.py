@@ -107,7 +107,9 @@ class TestSending:
         assert (await service.send()).claimed == 0
         service.at(NINE + timedelta(hours=1))
         report = await service.send()
-        assert (report.claimed, report.pause) == (0, timedelta(hours=1)), "the channel's pause is of real time"
+        assert (report.claimed, report.pause) == (0, timedelta(hours=1)), (
+            "the channel's pause is of real time"
+        )
         service.let_leases_run_out()
         assert (await service.send()).settled == {Status.SENT: 1}
 

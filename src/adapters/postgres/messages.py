@@ -3,12 +3,12 @@
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import attrs
 from sqlalchemy import select, text
 
-from adapters.postgres import channel_rows, statements
+from adapters.postgres import channel_rows, partitions, statements
 from adapters.postgres.message_rows import has_key, to_delivery, to_message, to_row
 from adapters.postgres.plan_statement import PLAN
 from adapters.postgres.tables import messages
@@ -21,7 +21,6 @@ from domain.events import MessagesChanged
 from domain.message import Message, MessageKey, Reason, RetryPolicy, Status
 from domain.user import UserId
 
-_PARTITION_LOCK = 0x70617274
 _STALE = "STALE"
 
 
@@ -34,30 +33,7 @@ class PostgresMessages(Messages):
         self._transaction = transaction
 
     async def prepare(self, first: date, last: date) -> None:
-        months = list(_months(first, last))
-        held = await self._transaction.connection.scalars(
-            text("SELECT relid::text FROM pg_partition_tree('messages') WHERE isleaf")
-        )
-        missing = [month for month in months if _partition(month) not in set(held)]
-        if not missing:
-            return
-        await self._transaction.connection.execute(text(f"SELECT pg_advisory_xact_lock({_PARTITION_LOCK})"))
-        for month in missing:
-            await self._add_partition(month)
-
-    async def _add_partition(self, month: date) -> None:
-        # Attaching locks the ledger less than CREATE ... PARTITION OF would: claims go on meanwhile.
-        name, following = _partition(month), _following(month)
-        if (
-            await self._transaction.connection.scalar(text("SELECT to_regclass(:name)"), {"name": name})
-            is not None
-        ):
-            return
-        for statement in (
-            f"CREATE TABLE {name} (LIKE messages INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
-            f"ALTER TABLE messages ATTACH PARTITION {name} FOR VALUES FROM ('{month}') TO ('{following}')",
-        ):
-            await self._transaction.connection.execute(text(statement))
+        await partitions.add(self._transaction.connection, first, last)
 
     async def plan(
         self, table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard = ALL_SHARDS
@@ -238,18 +214,3 @@ def _verdict(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: dat
                 outcome.may_have_arrived,
                 asked is not None,
             )
-
-
-def _months(first: date, last: date) -> Iterable[date]:
-    month = first.replace(day=1)
-    while month <= last:
-        yield month
-        month = _following(month)
-
-
-def _following(month: date) -> date:
-    return (month + timedelta(days=31)).replace(day=1)
-
-
-def _partition(month: date) -> str:
-    return f"messages_{month:%Y_%m}"

@@ -5,6 +5,7 @@ import time
 
 from dependency_injector import containers, providers
 
+from adapters.clock import SystemClock
 from adapters.codecs import COUNTS, REFERENCES, USERS, todays_lists
 from adapters.postgres.database import (
     POOL_SIZE,
@@ -16,11 +17,12 @@ from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
 from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
-from application.planning import PlanAnew, PlanMessages
+from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.trust import Trust
 from application.upcoming import UpcomingMessages
+from application.upkeep import CompareClocks, DropOldMonths
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -106,6 +108,9 @@ class Service(containers.DeclarativeContainer):
     scheduler = providers.Singleton(
         Scheduler,
         plan=plan_messages,
+        plan_open_anew=providers.Singleton(PlanOpenAnew, unit_of_work, plan_anew),
+        drop_old_months=providers.Singleton(DropOldMonths, unit_of_work, settings.provided.retention),
+        compare_clocks=providers.Singleton(CompareClocks, unit_of_work, providers.Singleton(SystemClock)),
         send_due=providers.Singleton(
             SendDueMessages,
             unit_of_work,

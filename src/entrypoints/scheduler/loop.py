@@ -11,9 +11,10 @@ from structlog.contextvars import bound_contextvars
 
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.errors import StoreUnavailable
-from application.planning import PlanMessages
+from application.planning import PlanMessages, PlanOpenAnew
 from application.ports import Clock
 from application.statistics import SchedulerState
+from application.upkeep import CLOCK_OFFSET_MAX, CompareClocks, DropOldMonths
 from domain.due import SendPolicy
 from domain.events import Event, MessagesChanged
 
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 
 PLAN_EVERY = timedelta(hours=1)
 KEEP_EVERY_S = 2.0
+CLOCK_CHECK_EVERY_S = 60.0
 SLEEP_MAX = timedelta(minutes=5)
 """How long at most it sleeps without asking for the next due instant: another process may have planned."""
 PAUSE_MAX_S = 5.0
@@ -32,6 +34,9 @@ class Scheduler:
     """The jobs and what wakes them. Every process may run one; nothing needs a leader."""
 
     plan: PlanMessages
+    plan_open_anew: PlanOpenAnew
+    drop_old_months: DropOldMonths
+    compare_clocks: CompareClocks
     send_due: SendDueMessages
     keep: KeepLedger
     next_due: NextDue
@@ -54,9 +59,15 @@ class Scheduler:
             jobs.create_task(self._repeat("dispatch", self._dispatch_tick, stopping))
             jobs.create_task(self._repeat("keep", self._keep_tick, stopping))
 
-    async def plan_now(self) -> None:
-        """Plan the window."""
+    async def plan_now(self) -> bool:
+        """Plan the window, and tell whether that was done: not by a clock that nobody can trust."""
+        offset = await self.compare_clocks()
+        self.state.clock_offset_s = offset.total_seconds()
+        if abs(offset) > CLOCK_OFFSET_MAX:
+            log.error("clock_doubted", offset_s=offset.total_seconds())
+            return False
         now = self.clock.now()
+        moved = await self.plan_open_anew()
         report = await self.plan()
         self.state.last_plan_at = now
         self.state.planned_until = self.policy.plan_dates(now)[1]
@@ -65,13 +76,19 @@ class Scheduler:
             scheduled=report.scheduled,
             skipped=report.skipped,
             expired=report.expired,
+            moved=moved,
         )
+        return True
 
     async def _plan_tick(self, stopping: asyncio.Event) -> None:
         now = self.clock.now()
         last = self.state.last_plan_at
         if last is None or _plan_due(last) <= now or last > now:
-            await self.plan_now()
+            if not await self.plan_now():
+                await _wait_for(CLOCK_CHECK_EVERY_S, stopping)
+                return
+            if months := await self.drop_old_months():
+                log.info("months_dropped", months=months)
         await self._sleep_until(_plan_due(self.state.last_plan_at or now), stopping)
 
     async def _dispatch_tick(self, stopping: asyncio.Event) -> None:

@@ -32,6 +32,16 @@ _UP = (
     $$
     """,
     """
+    CREATE TABLE bookmark (
+        one boolean CONSTRAINT pk_bookmark PRIMARY KEY DEFAULT true,
+        planned_until date,
+        reckoned_with text,
+        CONSTRAINT ck_bookmark_one CHECK (one)
+    )
+    """,
+    "COMMENT ON TABLE bookmark IS 'How far the plan has come, and the rules by which open messages were reckoned.'",
+    "INSERT INTO bookmark DEFAULT VALUES",
+    """
     CREATE TABLE channels (
         name text CONSTRAINT pk_channels PRIMARY KEY,
         paused_until timestamptz,
@@ -49,6 +59,7 @@ _UP = (
 
 _DOWN = (
     "DROP TABLE channels",
+    "DROP TABLE bookmark",
     "DROP FUNCTION is_kept_on",
     "DROP INDEX ix_messages_open",
     "CREATE INDEX ix_messages_scheduled ON messages (due_at) WHERE status = 'SCHEDULED'",
