@@ -1,13 +1,13 @@
 """Where messages leave: what goes to a channel, and what comes back from it."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import attrs
 
-from domain.message import MessageKey
+from domain.message import MessageKey, RetryPolicy
 
 
 @attrs.frozen
@@ -57,6 +57,15 @@ class FailedForGood:
 
 
 Outcome = Sent | FailedForNow | FailedForGood
+
+
+def pause_asked(outcomes: Iterable[Outcome], policy: RetryPolicy) -> timedelta | None:
+    """Return for how long the channel is to be left alone, as the far side said, and no longer than sensible."""
+    asked = max(
+        (one.retry_after for one in outcomes if isinstance(one, FailedForNow) and one.retry_after),
+        default=None,
+    )
+    return None if asked is None else min(asked, policy.pause_max)
 
 
 class DeliveryChannel(Protocol):

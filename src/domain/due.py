@@ -140,6 +140,11 @@ class SendPolicy:
     planned_ahead: timedelta = timedelta(hours=48)
     greeted_guard: timedelta = timedelta(days=300)
 
+    @property
+    def reckoning(self) -> str:
+        """What a due instant depends on besides date and zone: who planned by another one plans anew."""
+        return f"tzdata {ZONE_DATA_VERSION}, {self.send_time:%H:%M}, {self.leap_day_rule}"
+
     def plan_dates(self, now: datetime) -> tuple[date, date]:
         """Return the first and the last local date that the plan must hold at *now*.
 

@@ -62,7 +62,7 @@ def use_cases_of(
         get_user=GetUser(UncachedUserReader(users)),
         find_user_by_email=FindUserByEmail(UncachedUserReader(users)),
         list_users=ListUsers(users),
-        upcoming_of_user=UpcomingOfUser(unit_of_work, POLICY),
+        upcoming_of_user=UpcomingOfUser(users, service.ledger, POLICY, service.clock),
         import_users=ImportUsers(unit_of_work, POLICY),
         todays_list=ShowTodaysList(ComputeTodaysList(service.ledger, service.clock)),
         list_messages=ListMessages(service.ledger),

@@ -8,6 +8,7 @@ from typing import Self
 
 from adapters.memory.messages import MemoryMessages
 from adapters.memory.store import MemoryStore, Transaction
+from adapters.memory.upkeep import MemoryUpkeep
 from adapters.memory.users import MemoryUsers
 from application.ports import EventHandler, UnitOfWork
 from application.transaction_guard import TransactionMark
@@ -24,10 +25,11 @@ class MemoryUnitOfWork(UnitOfWork):
     Stricter than a database: a task cannot open one inside another, nor commit inside a savepoint.
     """
 
-    __slots__ = ("_handler", "_mark", "_savepoints", "_store", "_transaction", "messages", "users")
+    __slots__ = ("_handler", "_mark", "_savepoints", "_store", "_transaction", "messages", "upkeep", "users")
 
     users: MemoryUsers
     messages: MemoryMessages
+    upkeep: MemoryUpkeep
 
     def __init__(self, store: MemoryStore, handler: EventHandler = tell_nobody) -> None:
         self._store = store
@@ -47,6 +49,7 @@ class MemoryUnitOfWork(UnitOfWork):
             raise
         self.users = MemoryUsers(self._transaction)
         self.messages = MemoryMessages(self._transaction, self._store)
+        self.upkeep = MemoryUpkeep(self._transaction, self._store)
         self._mark.begin()
         return self
 

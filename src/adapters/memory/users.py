@@ -21,6 +21,10 @@ class MemoryUsers(Users):
     async def get(self, user_id: UserId) -> User | None:
         return self._transaction.state.users.get(user_id)
 
+    async def by_ids(self, user_ids: Sequence[UserId]) -> Mapping[UserId, User]:
+        stored = self._transaction.state.users
+        return {user_id: stored[user_id] for user_id in sorted(set(user_ids)) if user_id in stored}
+
     async def by_emails(self, emails: Sequence[str]) -> Mapping[str, User]:
         wanted = frozenset(emails)
         found: dict[str, User] = {}

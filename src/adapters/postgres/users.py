@@ -55,6 +55,16 @@ class PostgresUsers(Users):
         row = rows.one_or_none()
         return None if row is None else _to_user(row)
 
+    async def by_ids(self, user_ids: Sequence[UserId]) -> Mapping[UserId, User]:
+        rows = await self._transaction.connection.execute(
+            select(users)
+            .where(users.c.id == text("ANY(CAST(:user_ids AS uuid[]))"))
+            .order_by(users.c.id)
+            .with_for_update(key_share=True),
+            {"user_ids": list(user_ids)},
+        )
+        return {user.id: user for user in map(_to_user, rows)}
+
     async def by_emails(self, emails: Sequence[str]) -> Mapping[str, User]:
         rows = await self._transaction.connection.execute(
             select(users)
