@@ -53,6 +53,8 @@ ADA = {
     "timezone": "Europe/Berlin",
     "birthday": "1990-03-14",
 }
+PATIENCE = 50.0
+"""How much longer calls may take than in production: this machine may be busy."""
 GARBAGE = b"\xc1 no such value"
 
 
@@ -475,7 +477,7 @@ async def servers_world(engine: AsyncEngine, valkey_url: str) -> AsyncIterator[W
     async with engine.begin() as connection:  # the database may be one that an earlier test has used
         for statement in _EMPTY:
             await connection.execute(text(statement))
-    cache = open_redis_cache(valkey_url, fresh_namespace(), observer=Told())
+    cache = open_redis_cache(valkey_url, fresh_namespace(), observer=Told(), patience=PATIENCE)
     try:
         async with raw_client(valkey_url) as raw:
             yield await begun(
@@ -494,11 +496,11 @@ async def servers_world(engine: AsyncEngine, valkey_url: str) -> AsyncIterator[W
 @asynccontextmanager
 async def valkey_clients(url: str) -> AsyncIterator[Callable[[], RedisCache]]:
     """Lend caches under ever new namespaces that share their connections."""
-    clients = [open_client(url, connections_max=16) for _ in range(2)]
+    reading, sweeping = (open_client(url, connections_max=16, timeout_s=PATIENCE) for _ in range(2))
     try:
-        yield lambda: RedisCache(clients[0], clients[1], fresh_namespace(), Told())
+        yield lambda: RedisCache(reading, sweeping, fresh_namespace(), Told(), timeout_s=PATIENCE)
     finally:
-        for client in clients:
+        for client in (reading, sweeping):
             await client.aclose()
 
 
