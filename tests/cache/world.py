@@ -366,7 +366,7 @@ class ValkeyWorld(MemoryWorld):
         await self.raw.flushall()
 
     async def snapshot(self) -> Restore:
-        return await snapshot_of(self.raw)
+        return await snapshot_of(self.raw, self.cache)
 
     async def lose_watermark(self, place: Place) -> None:
         await lose_watermark_of(self.raw, place)
@@ -399,7 +399,7 @@ class ServersWorld(World):
         await self.raw.flushall()
 
     async def snapshot(self) -> Restore:
-        return await snapshot_of(self.raw)
+        return await snapshot_of(self.raw, self.cache)
 
     async def lose_watermark(self, place: Place) -> None:
         await lose_watermark_of(self.raw, place)
@@ -429,14 +429,18 @@ class ServersWorld(World):
             await connection.execute(text(statement), values)
 
 
-async def snapshot_of(raw: Redis) -> Restore:
-    """Copy all keys of a server, as a lagging replica or an old file has them."""
-    copies = {key: (await raw.dump(key) or b"", max(await raw.pttl(key), 0)) for key in await raw.keys("*")}
+async def snapshot_of(raw: Redis, cache: CachePort) -> Restore:
+    """Copy what a server holds of one cache, as a lagging replica or an old file has it."""
+    assert isinstance(cache, RedisCache)
+    pattern = f"{cache._keys.namespace}:*"
+    copies = [
+        (key, max(await raw.pttl(key), 0), await raw.dump(key) or b"") for key in await raw.keys(pattern)
+    ]
 
     async def restore() -> None:
         await raw.flushall()
-        for key, (value, ttl_ms) in copies.items():
-            await raw.restore(key, ttl_ms, value)
+        for copy in copies:
+            await raw.restore(*copy)
 
     return restore
 
