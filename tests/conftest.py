@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.servers import fresh_engine, running_postgres
+from tests.servers import fresh_engine, running_postgres, running_valkey
 
 settings.register_profile(
     "default",
@@ -21,6 +21,13 @@ settings.load_profile("default")
 def postgres_url() -> Iterator[str]:
     """The address of a PostgreSQL that runs for the whole test run."""
     with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """The address of a Valkey that runs for the whole test run."""
+    with running_valkey() as url:
         yield url
 
 

@@ -1,13 +1,13 @@
-"""A PostgreSQL for the whole test run, and a fresh database for each test that asks for one."""
+"""PostgreSQL and Valkey for the whole test run, and a fresh database or namespace for each test that asks."""
 
 import asyncio
 import itertools
 import os
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,7 +15,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.embedded.data_folder import DataFolder
-from adapters.embedded.servers import embedded_postgres
+from adapters.embedded.servers import embedded_postgres, embedded_valkey
 from adapters.postgres.database import migrate, open_engine
 
 _TEMPLATE = "migrated"
@@ -24,32 +24,47 @@ _numbers = itertools.count(1)
 
 @contextmanager
 def running_postgres() -> Iterator[str]:
-    """Run a PostgreSQL of our own, on an event loop of its own, since every test has another."""
+    """Run a PostgreSQL of our own."""
+    # Speed, not durability: what these tests ask of a crash, others ask of a durable server.
+    settings = {"fsync": "off", "max_connections": "200"}
+    with _running(lambda data: embedded_postgres(data, settings=settings)) as url:
+        asyncio.run(_make_template(url))
+        yield url
+
+
+@contextmanager
+def running_valkey(settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run a Valkey of our own, that saves nothing; *settings* are those of valkey.conf."""
+    chosen = {"save": "", **(settings or {})}
+    with _running(lambda data: embedded_valkey(data, settings=chosen)) as url:
+        yield url
+
+
+@contextmanager
+def _running(open_server: Callable[[DataFolder], AbstractAsyncContextManager[str]]) -> Iterator[str]:
+    """Run a server on an event loop of its own, since every test has another."""
     with tempfile.TemporaryDirectory(prefix="birthdays-tests-") as folder:
         started: Future[str] = Future()
         ended = threading.Event()
-        thread = threading.Thread(target=lambda: asyncio.run(_run(Path(folder), started, ended)))
+
+        async def run() -> None:
+            try:
+                with DataFolder(Path(folder) / "data") as data:
+                    async with open_server(data) as url:
+                        started.set_result(url)
+                        await asyncio.to_thread(ended.wait)
+            except BaseException as error:
+                if not started.done():
+                    started.set_exception(error)
+                raise
+
+        thread = threading.Thread(target=lambda: asyncio.run(run()))
         thread.start()
         try:
-            url = started.result()
-            asyncio.run(_make_template(url))
-            yield url
+            yield started.result()
         finally:
             ended.set()
             thread.join()
-
-
-async def _run(folder: Path, started: "Future[str]", ended: threading.Event) -> None:
-    try:
-        with DataFolder(folder / "data") as data:
-            # Speed, not durability: what these tests ask of a crash, others ask of a durable server.
-            async with embedded_postgres(data, settings={"fsync": "off", "max_connections": "200"}) as url:
-                started.set_result(url)
-                await asyncio.to_thread(ended.wait)
-    except BaseException as error:
-        if not started.done():
-            started.set_exception(error)
-        raise
 
 
 async def _make_template(url: str) -> None:
@@ -61,6 +76,11 @@ async def _make_template(url: str) -> None:
     engine = open_engine(with_database(url, _TEMPLATE))
     await migrate(engine)
     await engine.dispose()
+
+
+def fresh_namespace() -> str:
+    """Return a namespace of the cache that no test has used."""
+    return f"test-{os.getpid()}-{next(_numbers)}"
 
 
 def with_database(url: str, name: str) -> str:

@@ -58,7 +58,16 @@ def test_an_event_is_a_fact_in_the_past(line: Line) -> None:
     """By their endings; the ones that the language forms otherwise are named."""
     last = line.name.rpartition("_")[2]
     assert re.fullmatch(r"[a-z]+(_[a-z]+)+", line.name)
-    assert last.endswith("ed") or last in {"kept", "lost", "off", "out", "sent", "unavailable", "unwritable"}
+    assert last.endswith("ed") or last in {
+        "available",
+        "kept",
+        "lost",
+        "off",
+        "out",
+        "sent",
+        "unavailable",
+        "unwritable",
+    }
 
 
 def test_nobody_prints_what_is_an_event() -> None:

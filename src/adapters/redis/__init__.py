@@ -1,0 +1,1 @@
+"""The cache on Redis or Valkey, one server or a Cluster."""

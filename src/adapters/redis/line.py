@@ -1,0 +1,61 @@
+"""A line to the server: every call on it ends in time, and is told to its breaker and to the observer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import attrs
+
+from adapters.redis.breaker import Breaker
+from adapters.redis.client import Client
+from application.cache_ports import CacheUnavailable
+from application.observing import CacheObserver
+
+T = TypeVar("T")
+
+CALL_TIMEOUT_S = 0.15
+"""For everything: waiting for a connection, connecting, asking and answering."""
+CONNECTIONS_MAX = 16
+
+
+@attrs.define(eq=False)
+class Line:
+    """A client with a bound on the calls that are under way, and a breaker."""
+
+    _client: Client
+    _breaker: Breaker
+    _observer: CacheObserver
+    _monotonic: Callable[[], float]
+    _free: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(CONNECTIONS_MAX), init=False)
+
+    def refuse_if_open(self, operation: str) -> None:
+        """Raise CacheUnavailable if a call would now be spared by the breaker."""
+        if self._breaker.refuses:
+            self._observer.operation_ended(operation, "unavailable", 0.0)
+            raise CacheUnavailable("breaker open")
+
+    async def call(
+        self, operation: str, ask: Callable[[Client], Awaitable[T]], *, timeout_s: float = CALL_TIMEOUT_S
+    ) -> T:
+        """Return what *ask* gets from the server. Raises CacheUnavailable, whatever goes wrong."""
+        self.refuse_if_open(operation)
+        admission = self._breaker.admit()
+        started = self._monotonic()
+        try:
+            async with asyncio.timeout(timeout_s), self._free:
+                answer = await ask(self._client)
+        except asyncio.CancelledError:
+            self._breaker.abandoned(admission)
+            raise
+        except Exception as error:  # noqa: BLE001  # a strange server trips the client up in many ways
+            why = type(error).__name__
+            self._breaker.failed(admission, why)
+            self._observer.operation_ended(operation, "unavailable", self._monotonic() - started)
+            # Without the cause: a server's error may quote the command, and so a key.
+            raise CacheUnavailable(why) from None
+        self._breaker.succeeded(admission)
+        self._observer.operation_ended(operation, "ok", self._monotonic() - started)
+        return answer
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
