@@ -16,6 +16,7 @@ UserId = NewType("UserId", UUID)
 
 NAME_LENGTH_MAX = 200
 EMAIL_LENGTH_MAX = 254
+EXTERNAL_ID_LENGTH_MAX = 200
 _LOCAL_PART_LENGTH_MAX = 64
 _EARLIEST_YEAR = 1600
 
@@ -61,6 +62,17 @@ def _is_foreign_to_addresses(character: str) -> bool:
     return character.isspace() or character in '<>,;:"()[]\\@' or unicodedata.category(character) == "Cf"
 
 
+def _clean_or_none(text: str | None) -> str | None:
+    return None if text is None else _clean(text)
+
+
+def _external_id(_user: object, attribute: "attrs.Attribute[str | None]", text: str | None) -> None:
+    if text is not None:
+        if not 0 < len(text) <= EXTERNAL_ID_LENGTH_MAX:
+            raise InvalidField(attribute.name, f"An id has 1 to {EXTERNAL_ID_LENGTH_MAX} characters.")
+        _refuse_control_characters(attribute.name, text)
+
+
 def _timezone(_user: object, _attribute: object, name: str) -> None:
     zone(name)
 
@@ -87,7 +99,8 @@ def email_key(email: str) -> str:
 class User:
     """A person who gets messages.
 
-    *version* grows by one with every change. A birthday's *birthday_known_at* is the instant from which it
+    *external_id* is what another system, whose files are imported, knows the person by. *version* grows by
+    one with every change. A birthday's *birthday_known_at* is the instant from which it
     is known here: what was due before it is not made up for.
     """
 
@@ -99,6 +112,7 @@ class User:
     birthday: AnnualDate | None = attrs.field(default=None, validator=_not_before_calendar)
     anniversary: date | None = attrs.field(default=None, validator=_not_before_calendar)
     leap_day_rule: LeapDayRule | None = None
+    external_id: str | None = attrs.field(default=None, converter=_clean_or_none, validator=_external_id)
     version: int = 1
     created_at: datetime
     updated_at: datetime
@@ -141,6 +155,7 @@ class Particulars:
     birthday: AnnualDate | None = None
     anniversary: date | None = None
     leap_day_rule: LeapDayRule | None = None
+    external_id: str | None = None
 
 
 def tell(raw: Mapping[str, str | None], now: datetime | None = None) -> Mapping[str, Any]:
@@ -188,7 +203,7 @@ def _told_value(name: str, text: str | None) -> object:
         value = _full_date(name, text.strip())
     elif name == "leap_day_rule":
         value = _leap_day_rule(name, text)
-    elif name in {"first_name", "last_name", "email"}:
+    elif name in {"first_name", "last_name", "email", "external_id"}:
         value = _clean(text)
     if field.validator is not None:
         field.validator(None, field, value)

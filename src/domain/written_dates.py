@@ -24,14 +24,10 @@ class AmbiguousDate(InvalidField):
 
 @attrs.frozen
 class WrittenDate:
-    """The day that was meant. *doubt* says why a person should look at it again, None if there is no reason.
-
-    *order* is the one that the numbers themselves prove: with 22 in front, the day is.
-    """
+    """The day that was meant; *doubt* says why a person should look at it again, if there is a reason."""
 
     annual: AnnualDate
     doubt: str | None = None
-    order: DateOrder | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +112,12 @@ def read_date(
     raise InvalidField(field, _HOW)
 
 
+def order_proven_by(text: str) -> DateOrder | None:
+    """Return the order in which these numbers must be read, if only one makes a date."""
+    match = _NUMBERS.fullmatch(text.strip())
+    return None if match is None else _proven_order(int(match["first"]), int(match["second"]))
+
+
 def _of_iso(field: str, match: re.Match[str]) -> AnnualDate:
     month = match["month"] or match["month_"] or match["month__"]
     day = match["day"] or match["day_"] or match["day__"]
@@ -132,17 +134,13 @@ def _of_numbers(field: str, match: re.Match[str], reading: DateReading, no_year:
     has_short_year = year is not None and len(year) == len("80")
     if has_short_year and reading.order is None:
         raise AmbiguousDate(field, _WHICH_CENTURY)
-    proven = _proven_order(first, second)
-    order = reading.order or proven
+    order = reading.order or _proven_order(first, second)
     if order is None and first != second:
         raise AmbiguousDate(field, _WHICH_ORDER)
     month, day = (first, second) if order is DateOrder.MONTH_FIRST else (second, first)
     if has_short_year:
-        return WrittenDate(
-            _of_this_century(field, int(year), month, day, reading.today), _CENTURY_TAKEN, proven
-        )
-    annual = _annual(field, None if year is None else int(year), month, day)
-    return attrs.evolve(_written(field, annual, no_year), order=proven)
+        return WrittenDate(_of_this_century(field, int(year), month, day, reading.today), _CENTURY_TAKEN)
+    return _written(field, _annual(field, None if year is None else int(year), month, day), no_year)
 
 
 def _of_this_century(field: str, short_year: int, month: int, day: int, today: date | None) -> AnnualDate:

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from domain import written_dates
 from domain.errors import InvalidField
 from domain.occasion import AnnualDate
-from domain.written_dates import AmbiguousDate, DateOrder, DateReading, WrittenDate, read_date
+from domain.written_dates import (
+    AmbiguousDate,
+    DateOrder,
+    DateReading,
+    WrittenDate,
+    order_proven_by,
+    read_date,
+)
 
 TODAY = date(2026, 12, 1)
 US = DateReading(order=DateOrder.MONTH_FIRST, today=TODAY)
@@ -137,9 +144,7 @@ def test_the_order_that_is_told_holds_for_every_date() -> None:
     ),
 )
 def test_some_dates_prove_the_order(text: str, order: DateOrder | None) -> None:
-    written = read_date(text, "birthday")
-    assert written is not None
-    assert written.order is order
+    assert order_proven_by(text) is order
 
 
 @pytest.mark.parametrize(

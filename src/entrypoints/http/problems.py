@@ -19,7 +19,7 @@ from application.errors import (
     UserNotFound,
     VersionMismatch,
 )
-from application.people_file import NotAPeopleFile
+from application.people_rows import NotAPeopleFile
 from domain.errors import DomainError, IllegalTransition, InvalidField, InvalidFields
 from entrypoints.http.names import wire_name
 

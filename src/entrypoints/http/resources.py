@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from application.imports import ImportReport
-from application.people_file import RowProblem
+from application.people_rows import RowProblem
 from application.statistics import Statistics
 from application.users import Upcoming, UpcomingMessage
 from application.views import MessageView, UserView
