@@ -146,7 +146,8 @@ def row_of(
     except InvalidFields as invalid:
         problems.extend(RowProblem(line, problem.field, problem.reason) for problem in invalid.problems)
     if problems:
-        return BadRow(line, problems)
+        order = {name: number for number, name in enumerate(texts)}
+        return BadRow(line, sorted(problems, key=lambda one: order.get(one.field or "", 0)))
     return Row(line, email_key(str(values["email"])), values, telling.warnings)
 
 

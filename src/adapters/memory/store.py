@@ -12,6 +12,7 @@ import attrs
 
 from application.cache_ports import shard_of
 from application.errors import StoreUnavailable
+from application.import_ports import ImportChange, ImportId
 from application.invalidation import keys_of, user_key
 from application.ports import Clock
 from domain.events import Event, MessagesChanged, UserChanged, UserDeleted
@@ -21,7 +22,7 @@ from domain.user import User, UserId
 
 @attrs.define
 class State:
-    """Users, messages, and until when (monotonic seconds) the claimed ones are leased.
+    """Users, messages, until when (monotonic seconds) the claimed ones are leased, and imports.
 
     Entities are frozen, so that a shallow copy is a snapshot.
     """
@@ -29,9 +30,13 @@ class State:
     users: dict[UserId, User] = attrs.field(factory=dict)
     messages: dict[MessageKey, Message] = attrs.field(factory=dict)
     leases: dict[MessageKey, float] = attrs.field(factory=dict)
+    imports: dict[ImportId, datetime] = attrs.field(factory=dict)
+    import_changes: dict[tuple[ImportId, UserId], ImportChange] = attrs.field(factory=dict)
 
     def copy(self) -> Self:
-        return type(self)(dict(self.users), dict(self.messages), dict(self.leases))
+        return attrs.evolve(
+            self, **{name: dict(value) for name, value in attrs.asdict(self, recurse=False).items()}
+        )
 
 
 EVERYTHING = "*"

@@ -1,16 +1,17 @@
 """Users in PostgreSQL: inside a unit of work, and as they are shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, select, text
+from sqlalchemy import ColumnElement, Row, Select, delete, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import connected, constraint_name
-from adapters.postgres.tables import LIVE_EMAIL, messages, users
+from adapters.postgres.tables import LIVE_EMAIL, LIVE_EXTERNAL_ID, messages, users
 from adapters.postgres.transaction import Transaction
-from application.errors import EmailTaken
+from application.errors import EmailTaken, ExternalIdTaken
+from application.import_ports import UserKeys
 from application.ports import UserReader, Users
 from application.views import Page, UserView
 from domain.events import Event, MessagesChanged, UserChanged, UserCreated, UserDeleted
@@ -21,19 +22,21 @@ _CHANGE = text("""
     UPDATE users SET
         first_name = n.first_name, last_name = n.last_name, email = n.email, timezone = n.timezone,
         birthday_year = n.birthday_year, birthday_month = n.birthday_month, birthday_day = n.birthday_day,
-        anniversary_on = n.anniversary_on, leap_day_rule = n.leap_day_rule, version = n.version,
+        anniversary_on = n.anniversary_on, leap_day_rule = n.leap_day_rule,
+        external_id = n.external_id, version = n.version,
         created_at = n.created_at, updated_at = n.updated_at, birthday_known_at = n.birthday_known_at,
         anniversary_known_at = n.anniversary_known_at, deleted_at = n.deleted_at
     FROM unnest(
         CAST(:id AS uuid[]), CAST(:first_name AS text[]), CAST(:last_name AS text[]), CAST(:email AS text[]),
         CAST(:timezone AS text[]), CAST(:birthday_year AS smallint[]), CAST(:birthday_month AS smallint[]),
         CAST(:birthday_day AS smallint[]), CAST(:anniversary_on AS date[]), CAST(:leap_day_rule AS text[]),
+        CAST(:external_id AS text[]),
         CAST(:version AS bigint[]), CAST(:created_at AS timestamptz[]), CAST(:updated_at AS timestamptz[]),
         CAST(:birthday_known_at AS timestamptz[]), CAST(:anniversary_known_at AS timestamptz[]),
         CAST(:deleted_at AS timestamptz[])
     ) AS n (
         id, first_name, last_name, email, timezone, birthday_year, birthday_month, birthday_day,
-        anniversary_on, leap_day_rule, version, created_at, updated_at, birthday_known_at,
+        anniversary_on, leap_day_rule, external_id, version, created_at, updated_at, birthday_known_at,
         anniversary_known_at, deleted_at
     )
     WHERE users.id = n.id
@@ -56,19 +59,43 @@ class PostgresUsers(Users):
         return None if row is None else _to_user(row)
 
     async def by_emails(self, emails: Sequence[str]) -> Mapping[str, User]:
-        rows = await self._transaction.connection.execute(
-            select(users)
-            .where(users.c.email_key == text("ANY(CAST(:emails AS text[]))"))
-            .order_by(users.c.id)
-            .with_for_update(key_share=True),
-            {"emails": list(emails)},
-        )
         found: dict[str, User] = {}
-        for user in map(_to_user, rows):
+        for user in await self._locked(users.c.email_key == text("ANY(CAST(:wanted AS text[]))"), emails):
             known = found.get(user.email_key)
             if known is None or _is_rather(user, known):
                 found[user.email_key] = user
         return found
+
+    async def by_ids(self, user_ids: Sequence[UserId]) -> Mapping[UserId, User]:
+        found = await self._locked(users.c.id == text("ANY(CAST(:wanted AS uuid[]))"), user_ids)
+        return {user.id: user for user in found}
+
+    async def by_external_ids(self, external_ids: Sequence[str]) -> Mapping[str, User]:
+        # Spelt out, since the index of the deleted ones has only those who have an id.
+        wanted = users.c.external_id == text("ANY(CAST(:wanted AS text[]))")
+        found: dict[str, User] = {}
+        for user in await self._locked(wanted & users.c.external_id.is_not(None), external_ids):
+            known = found.get(str(user.external_id))
+            if known is None or _is_rather(user, known):
+                found[str(user.external_id)] = user
+        return found
+
+    async def live_keys(self, after: UserId | None, limit: int) -> Sequence[UserKeys]:
+        query = select(users.c.id, users.c.email_key, users.c.external_id).where(users.c.deleted_at.is_(None))
+        if after is not None:
+            query = query.where(users.c.id > after)
+        rows = await self._transaction.connection.execute(query.order_by(users.c.id).limit(limit))
+        return [UserKeys(UserId(row.id), row.email_key, row.external_id) for row in rows]
+
+    async def _locked(self, condition: ColumnElement[bool], wanted: Sequence[object]) -> Iterable[User]:
+        """Return the users of a condition on *wanted*, locked in the order of their ids."""
+        if not wanted:
+            return ()
+        rows = await self._transaction.connection.execute(
+            select(users).where(condition).order_by(users.c.id).with_for_update(key_share=True),
+            {"wanted": list(wanted)},
+        )
+        return map(_to_user, rows)
 
     async def add(self, users_: Sequence[User]) -> None:
         if not users_:
@@ -117,7 +144,8 @@ def _event(before: User, after: User) -> Event:
 
 def _translated(error: IntegrityError) -> Exception:
     # Without the vendor's error as its cause: that one quotes the address.
-    return EmailTaken() if constraint_name(error) == LIVE_EMAIL else error
+    taken: Mapping[str | None, Exception] = {LIVE_EMAIL: EmailTaken(), LIVE_EXTERNAL_ID: ExternalIdTaken()}
+    return taken.get(constraint_name(error), error)
 
 
 class PostgresUserReader(UserReader):
@@ -186,6 +214,7 @@ def _to_user(row: Row[Any]) -> User:
         birthday=_birthday(row),
         anniversary=row.anniversary_on,
         leap_day_rule=None if row.leap_day_rule is None else LeapDayRule(row.leap_day_rule),
+        external_id=row.external_id,
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -207,6 +236,7 @@ def _to_row(user: User) -> dict[str, Any]:
         "birthday_day": None if user.birthday is None else user.birthday.day,
         "anniversary_on": user.anniversary,
         "leap_day_rule": None if user.leap_day_rule is None else str(user.leap_day_rule),
+        "external_id": user.external_id,
         "version": user.version,
         "created_at": user.created_at,
         "updated_at": user.updated_at,
