@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 import pytest
 
-from application import ports
+from application import import_ports, ports
 from tests.architecture.sources import SRC, module_name, source_files, tree
 
 PORTS: dict[str, type] = {
     name: port
-    for name, port in vars(ports).items()
-    if getattr(port, "__module__", "") == ports.__name__ and getattr(port, "_is_protocol", False)
+    for module in (ports, import_ports)
+    for name, port in vars(module).items()
+    if getattr(port, "__module__", "") == module.__name__ and getattr(port, "_is_protocol", False)
 }
 
 

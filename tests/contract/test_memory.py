@@ -18,6 +18,7 @@ from tests.contract.adapters import START, Adapters, Recorder
 from tests.contract.channel import ChannelContract, Reached, delivery
 from tests.contract.claim import ClaimContract
 from tests.contract.events import EventsContract
+from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.next_due import NextDueContract
 from tests.contract.people import person
@@ -77,6 +78,10 @@ class TestEvents(OnMemory, EventsContract):
 
 
 class TestUsers(OnMemory, UsersContract):
+    pass
+
+
+class TestImports(OnMemory, ImportsContract):
     pass
 
 

@@ -16,6 +16,7 @@ from adapters.postgres.users import PostgresUserReader
 from tests.contract.adapters import START, Adapters, Recorder
 from tests.contract.claim import ClaimContract
 from tests.contract.events import EventsContract
+from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.ledger_machine import LedgerMachine
 from tests.contract.next_due import NextDueContract
@@ -71,6 +72,10 @@ class TestEvents(OnPostgres, EventsContract):
 
 
 class TestUsers(OnPostgres, UsersContract):
+    pass
+
+
+class TestImports(OnPostgres, ImportsContract):
     pass
 
 
