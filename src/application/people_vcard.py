@@ -203,7 +203,7 @@ def _card(lines: Sequence[str]) -> _Card:
         if len(line) >= _LINE_LENGTH_MAX:
             raise _Unreadable("a line is too long")
         try:
-            name, parameters, value = Contentline(_with_named_parameters(line)).raw_parts()
+            name, parameters, value = _content_line(_with_named_parameters(line)).raw_parts()
         except ValueError:
             raise _Unreadable("a line is not 'NAME:value'") from None
         told = {key.upper(): _joined(given) for key, given in parameters.items()}
@@ -212,9 +212,13 @@ def _card(lines: Sequence[str]) -> _Card:
     return card
 
 
+def _content_line(line: str) -> Contentline:
+    return Contentline(line)  # type: ignore[no-untyped-call]  # typed but for what makes one
+
+
 def _with_named_parameters(line: str) -> str:
     """Write the bare parameters of vCard 2.1, ``TEL;CELL:``, as 3.0 has them, ``TEL;TYPE=CELL:``."""
-    end = Contentline(line).value_separator_index()
+    end = _content_line(line).value_separator_index()
     if end < 0:
         raise _Unreadable("a line is not 'NAME:value'")
     head, value = line[:end], line[end:]

@@ -14,6 +14,7 @@ from application.imports import ImportUsers
 from application.messages import GetMessage, ListMessages
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
+from application.undoing import UndoImport
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -60,6 +61,7 @@ def use_cases_of(
         list_users=ListUsers(users),
         upcoming_of_user=UpcomingOfUser(unit_of_work, POLICY),
         import_users=ImportUsers(unit_of_work, POLICY),
+        undo_import=UndoImport(unit_of_work, POLICY),
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),
         act_on_message=service.operator,

@@ -40,7 +40,7 @@ class MemoryUsers(Users):
         found: dict[str, User] = {}
         for user in self._transaction.state.users.values():
             key = user.external_id
-            if key in wanted and key is not None and (key not in found or _is_rather(user, found[key])):
+            if key is not None and key in wanted and (key not in found or _is_rather(user, found[key])):
                 found[key] = user
         return found
 

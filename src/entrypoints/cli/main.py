@@ -9,6 +9,7 @@ _COMMANDS = {
     "demo": "demo:demo",
     "migrate": "plan:migrate_schema",
     "import": "people:import_people",
+    "undo": "people:undo_import",
     "simulate": "people:simulate_people",
     "upcoming": "plan:show_upcoming",
     "plan": "plan:plan_range",

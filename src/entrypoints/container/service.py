@@ -19,6 +19,7 @@ from application.planning import PlanMessages
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.trust import Trust
+from application.undoing import UndoImport
 from application.upcoming import UpcomingMessages
 from application.users import (
     ChangeUser,
@@ -116,6 +117,7 @@ class Service(containers.DeclarativeContainer):
         list_users=providers.Singleton(ListUsers, adapters.user_reader),
         upcoming_of_user=providers.Singleton(UpcomingOfUser, unit_of_work, policy),
         import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
+        undo_import=providers.Singleton(UndoImport, unit_of_work, policy),
         list_messages=providers.Singleton(ListMessages, adapters.message_reader),
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
         act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),

@@ -19,7 +19,7 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Sc
 from structlog.contextvars import bound_contextvars
 
 from entrypoints.http.health import HealthController
-from entrypoints.http.imports import ImportController
+from entrypoints.http.imports import ImportController, UndoController
 from entrypoints.http.messages import MessageController, SchedulerController
 from entrypoints.http.operations import PROBLEM_ANSWERS
 from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
@@ -52,6 +52,7 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
         route_handlers=[
             UserController,
             ImportController,
+            UndoController,
             MessageController,
             SchedulerController,
             HealthController,

@@ -7,6 +7,7 @@ from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
+from application.undoing import UndoImport
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -30,6 +31,7 @@ class UseCases:
     list_users: ListUsers
     upcoming_of_user: UpcomingOfUser
     import_users: ImportUsers
+    undo_import: UndoImport
     list_messages: ListMessages
     get_message: GetMessage
     act_on_message: ActOnMessage
