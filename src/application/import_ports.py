@@ -45,11 +45,8 @@ class UserSearch(Protocol):
         """Return the users, locked in a fixed order; ids without a user are absent."""
 
     @abstractmethod
-    async def by_external_ids(self, external_ids: Sequence[str]) -> Mapping[str, User]:
-        """Return the users, locked in a fixed order; a live one before a deleted one.
-
-        Of several deleted ones the last deleted. Ids without a user are absent.
-        """
+    async def by_keys(self, emails: Sequence[str], external_ids: Sequence[str]) -> Sequence[User]:
+        """Return everybody who has one of these e-mail keys or external ids, locked in the order of their ids."""
 
     @abstractmethod
     async def live_keys(self, after: UserId | None, limit: int) -> Sequence[UserKeys]:

@@ -186,9 +186,7 @@ class ImportUsers:
     ) -> Matched:
         now = await uow.now()
         ids = [row.external_id for row in rows if row.external_id is not None]
-        known = Known(
-            await uow.users.by_external_ids(ids), await uow.users.by_emails([row.email_key for row in rows])
-        )
+        known = Known.of(await uow.users.by_keys([row.email_key for row in rows], ids))
         matched = match_rows(rows, known, lines, now)
         await uow.users.add(matched.added)
         await uow.users.save(matched.saved)

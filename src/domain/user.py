@@ -1,5 +1,6 @@
 """A person who gets messages, and what a change of theirs means for the messages."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -19,6 +20,7 @@ EMAIL_LENGTH_MAX = 254
 EXTERNAL_ID_LENGTH_MAX = 200
 _LOCAL_PART_LENGTH_MAX = 64
 _EARLIEST_YEAR = 1600
+_FOREIGN_TO_ADDRESSES = re.compile(r'[\s<>,;:"()\[\]\\@]')
 
 
 def _clean(text: str) -> str:
@@ -26,8 +28,11 @@ def _clean(text: str) -> str:
 
 
 def _refuse_control_characters(field: str, text: str) -> None:
-    # Cc: line breaks, NUL; Cs: lone surrogates; Zl and Zp: the line breaks of Unicode.
-    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
+    # Cc: line breaks, NUL; Cs: lone surrogates; Zl and Zp: the line breaks of Unicode. None of them is printable,
+    # as nearly every text is at once.
+    if not text.isprintable() and any(
+        unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text
+    ):
         raise InvalidField(field, "Line breaks and control characters are not allowed.")
 
 
@@ -47,7 +52,8 @@ def _email(_user: object, attribute: "attrs.Attribute[str]", text: str) -> None:
         not local
         or len(text) > EMAIL_LENGTH_MAX
         or len(local) > _LOCAL_PART_LENGTH_MAX
-        or any(_is_foreign_to_addresses(character) for character in local + domain)
+        or _FOREIGN_TO_ADDRESSES.search(local + domain)
+        or _has_invisible(text)
         or local.startswith(".")
         or local.endswith(".")
         or ".." in local
@@ -57,9 +63,9 @@ def _email(_user: object, attribute: "attrs.Attribute[str]", text: str) -> None:
         raise InvalidField(attribute.name, "This is not an e-mail address such as ada@example.com.")
 
 
-def _is_foreign_to_addresses(character: str) -> bool:
-    # Cf: what cannot be seen, such as a zero-width space that came along when the address was copied.
-    return character.isspace() or character in '<>,;:"()[]\\@' or unicodedata.category(character) == "Cf"
+# Cf: what cannot be seen, such as a zero-width space that came along when the address was copied.
+def _has_invisible(text: str) -> bool:
+    return not text.isprintable() and any(unicodedata.category(character) == "Cf" for character in text)
 
 
 def _clean_or_none(text: str | None) -> str | None:

@@ -47,20 +47,21 @@ class ImportsContract:
         async with adapters.unit_of_work() as uow:
             assert await uow.users.by_ids([bob.id, ada.id, user_number(7)]) == {ada.id: ada, bob.id: bob}
             assert await uow.users.by_ids([]) == {}
-            assert await uow.users.by_external_ids(["É 1", "é 1", ""]) == {"É 1": ada}
-            assert await uow.users.by_external_ids([]) == {}
 
-    async def test_by_external_id_a_live_user_comes_first_then_the_last_deleted(
-        self, adapters: Adapters
-    ) -> None:
-        early, late = (remove(person(external_id="1"), START + timedelta(hours=hour)) for hour in (1, 2))
-        await adapters.add(late, early)
+    async def test_users_are_found_by_either_key_also_those_who_left(self, adapters: Adapters) -> None:
+        early, late, live = (
+            person(id=user_number(number), external_id="É 1", email="A@Example.com") for number in (1, 2, 3)
+        )
+        early, late = remove(early, START), remove(late, START + timedelta(hours=1))
+        other = person(id=user_number(4), external_id="É 2", email="b@example.com")
+        nobody = person(id=user_number(5))
+        await adapters.add(live, late, early, other, nobody)
         async with adapters.unit_of_work() as uow:
-            assert await uow.users.by_external_ids(["1"]) == {"1": late}
-        live = person(external_id="1")
-        await adapters.add(live)
-        async with adapters.unit_of_work() as uow:
-            assert await uow.users.by_external_ids(["1"]) == {"1": live}
+            assert await uow.users.by_keys([], ["É 1", "é 2", ""]) == [early, late, live]
+            assert await uow.users.by_keys(["a@example.com"], []) == [early, late, live]
+            assert await uow.users.by_keys(["A@Example.com"], []) == []
+            assert await uow.users.by_keys(["a@example.com"], ["É 2"]) == [early, late, live, other]
+            assert await uow.users.by_keys([], []) == []
 
     async def test_an_external_id_belongs_to_one_live_user(self, adapters: Adapters) -> None:
         ada, bob = person("Ada", external_id="1"), person("Bob", external_id="2")

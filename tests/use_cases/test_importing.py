@@ -1,6 +1,6 @@
 """ImportUsers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Self
 
@@ -128,9 +128,9 @@ class _TooLate(MemoryUsers):
 
     __slots__ = ()
 
-    async def by_emails(self, emails: Sequence[str]) -> Mapping[str, User]:
-        found = await super().by_emails(emails)
-        return {email: user for email, user in found.items() if email != "bob@example.com"}
+    async def by_keys(self, emails: Sequence[str], external_ids: Sequence[str]) -> Sequence[User]:
+        found = await super().by_keys(emails, external_ids)
+        return [user for user in found if user.email != "bob@example.com"]
 
 
 class _TooLateUnitOfWork(MemoryUnitOfWork):

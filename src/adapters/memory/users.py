@@ -35,14 +35,14 @@ class MemoryUsers(Users):
         users = self._transaction.state.users
         return {user_id: users[user_id] for user_id in user_ids if user_id in users}
 
-    async def by_external_ids(self, external_ids: Sequence[str]) -> Mapping[str, User]:
-        wanted = frozenset(external_ids)
-        found: dict[str, User] = {}
-        for user in self._transaction.state.users.values():
-            key = user.external_id
-            if key is not None and key in wanted and (key not in found or _is_rather(user, found[key])):
-                found[key] = user
-        return found
+    async def by_keys(self, emails: Sequence[str], external_ids: Sequence[str]) -> Sequence[User]:
+        wanted_emails, wanted_ids = frozenset(emails), frozenset(external_ids)
+        found = [
+            user
+            for user in self._transaction.state.users.values()
+            if user.email_key in wanted_emails or user.external_id in wanted_ids
+        ]
+        return sorted(found, key=lambda user: user.id)
 
     async def live_keys(self, after: UserId | None, limit: int) -> Sequence[UserKeys]:
         live = [

@@ -1,9 +1,9 @@
 """Users in PostgreSQL: inside a unit of work, and as they are shown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, insert, select, text
+from sqlalchemy import Row, Select, delete, insert, select, text, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -42,6 +42,28 @@ _CHANGE = text("""
     WHERE users.id = n.id
 """)
 
+_LOCKED = select(users).order_by(users.c.id).with_for_update(key_share=True, of=users)
+_GONE = users.c.deleted_at.is_not(None)
+_HAS_EMAIL = users.c.email_key == text("ANY(CAST(:emails AS text[]))")
+_HAS_EXTERNAL_ID = users.c.external_id == text("ANY(CAST(:external_ids AS text[]))")
+# An index each of the live and of the deleted: without a part for each, all users would be looked through; and
+# written with OR, the parts are simplified into that again.
+_BY_KEYS = _LOCKED.where(
+    users.c.id.in_(
+        union_all(
+            *(
+                select(users.c.id).where(*part)
+                for part in (
+                    (_HAS_EMAIL, ~_GONE),
+                    (_HAS_EMAIL, _GONE),
+                    (_HAS_EXTERNAL_ID, ~_GONE),
+                    (_HAS_EXTERNAL_ID, _GONE, users.c.external_id.is_not(None)),
+                )
+            )
+        )
+    )
+)
+
 
 class PostgresUsers(Users):
     """The users of one transaction."""
@@ -60,25 +82,22 @@ class PostgresUsers(Users):
 
     async def by_emails(self, emails: Sequence[str]) -> Mapping[str, User]:
         found: dict[str, User] = {}
-        for user in await self._locked(users.c.email_key == text("ANY(CAST(:wanted AS text[]))"), emails):
+        for user in await self.by_keys(emails, ()):
             known = found.get(user.email_key)
             if known is None or _is_rather(user, known):
                 found[user.email_key] = user
-        return found
+        return {key: found[key] for key in emails if key in found}
 
     async def by_ids(self, user_ids: Sequence[UserId]) -> Mapping[UserId, User]:
-        found = await self._locked(users.c.id == text("ANY(CAST(:wanted AS uuid[]))"), user_ids)
-        return {user.id: user for user in found}
+        query = _LOCKED.where(users.c.id == text("ANY(CAST(:ids AS uuid[]))"))
+        rows = await self._transaction.connection.execute(query, {"ids": list(user_ids)})
+        return {user.id: user for user in map(_to_user, rows)}
 
-    async def by_external_ids(self, external_ids: Sequence[str]) -> Mapping[str, User]:
-        # Spelt out, since the index of the deleted ones has only those who have an id.
-        wanted = users.c.external_id == text("ANY(CAST(:wanted AS text[]))")
-        found: dict[str, User] = {}
-        for user in await self._locked(wanted & users.c.external_id.is_not(None), external_ids):
-            known = found.get(str(user.external_id))
-            if known is None or _is_rather(user, known):
-                found[str(user.external_id)] = user
-        return found
+    async def by_keys(self, emails: Sequence[str], external_ids: Sequence[str]) -> Sequence[User]:
+        rows = await self._transaction.connection.execute(
+            _BY_KEYS, {"emails": list(emails), "external_ids": list(external_ids)}
+        )
+        return [_to_user(row) for row in rows]
 
     async def live_keys(self, after: UserId | None, limit: int) -> Sequence[UserKeys]:
         query = select(users.c.id, users.c.email_key, users.c.external_id).where(users.c.deleted_at.is_(None))
@@ -86,16 +105,6 @@ class PostgresUsers(Users):
             query = query.where(users.c.id > after)
         rows = await self._transaction.connection.execute(query.order_by(users.c.id).limit(limit))
         return [UserKeys(UserId(row.id), row.email_key, row.external_id) for row in rows]
-
-    async def _locked(self, condition: ColumnElement[bool], wanted: Sequence[object]) -> Iterable[User]:
-        """Return the users of a condition on *wanted*, locked in the order of their ids."""
-        if not wanted:
-            return ()
-        rows = await self._transaction.connection.execute(
-            select(users).where(condition).order_by(users.c.id).with_for_update(key_share=True),
-            {"wanted": list(wanted)},
-        )
-        return map(_to_user, rows)
 
     async def add(self, users_: Sequence[User]) -> None:
         if not users_:
