@@ -16,7 +16,8 @@ FULL_NAME = "full_name"
 
 _SEVERAL = ":::"
 """How Google writes several values into one cell."""
-_FORMULA_MARKS = ("'=", "'+", "'-", "'@")
+_FORMULA_MARKS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r")
+"""What makes a spreadsheet take a cell for a formula, in either width."""
 
 
 class NotAPeopleFile(DomainError):
@@ -151,9 +152,17 @@ def row_of(
     return Row(line, email_key(str(values["email"])), values, telling.warnings)
 
 
-def _undefused(text: str) -> str:
-    # What our own export puts before a cell that a spreadsheet would take for a formula.
-    return text[1:] if text.startswith(_FORMULA_MARKS) else text
+def defused(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula: a quote before it makes it text.
+
+    One that a quote stands before already gets another, so that reading it gives back what it was.
+    """
+    return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA_MARKS) else cell
+
+
+def _undefused(cell: str) -> str:
+    is_defused = cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA_MARKS)
+    return cell[1:] if is_defused else cell
 
 
 @attrs.frozen

@@ -10,6 +10,7 @@ from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
 from application.cached_reader import UncachedUserReader
+from application.exports import ExportUsers
 from application.imports import ImportUsers
 from application.messages import GetMessage, ListMessages
 from application.ports import UnitOfWorkFactory, UserReader
@@ -62,6 +63,7 @@ def use_cases_of(
         upcoming_of_user=UpcomingOfUser(unit_of_work, POLICY),
         import_users=ImportUsers(unit_of_work, POLICY),
         undo_import=UndoImport(unit_of_work, POLICY),
+        export_users=ExportUsers(users, POLICY),
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),
         act_on_message=service.operator,

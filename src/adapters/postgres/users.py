@@ -207,6 +207,7 @@ def _to_view(row: Row[Any]) -> UserView:
         birthday=None if birthday is None else str(birthday),
         anniversary=None if row.anniversary_on is None else row.anniversary_on.isoformat(),
         leap_day_rule=row.leap_day_rule,
+        external_id=row.external_id,
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,

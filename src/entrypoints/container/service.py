@@ -13,6 +13,7 @@ from application.auditing import AuditHits
 from application.cached_reader import CachedUserReader, UncachedUserReader
 from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
+from application.exports import ExportUsers
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
 from application.planning import PlanMessages
@@ -118,6 +119,7 @@ class Service(containers.DeclarativeContainer):
         upcoming_of_user=providers.Singleton(UpcomingOfUser, unit_of_work, policy),
         import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
         undo_import=providers.Singleton(UndoImport, unit_of_work, policy),
+        export_users=providers.Singleton(ExportUsers, adapters.user_reader, policy),
         list_messages=providers.Singleton(ListMessages, adapters.message_reader),
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
         act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),

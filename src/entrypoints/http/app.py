@@ -18,6 +18,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
+from entrypoints.http.exports import ExportController
 from entrypoints.http.health import HealthController
 from entrypoints.http.imports import ImportController, UndoController
 from entrypoints.http.messages import MessageController, SchedulerController
@@ -51,6 +52,7 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
     return Litestar(
         route_handlers=[
             UserController,
+            ExportController,
             ImportController,
             UndoController,
             MessageController,

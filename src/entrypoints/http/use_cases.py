@@ -3,6 +3,7 @@
 import attrs
 
 from application.cache_ports import CachePort
+from application.exports import ExportUsers
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
 from application.ports import Clock, MessageReader
@@ -32,6 +33,7 @@ class UseCases:
     upcoming_of_user: UpcomingOfUser
     import_users: ImportUsers
     undo_import: UndoImport
+    export_users: ExportUsers
     list_messages: ListMessages
     get_message: GetMessage
     act_on_message: ActOnMessage
