@@ -9,6 +9,7 @@ import structlog
 
 from application.deliveries import Delivery, FailedForNow, Outcome
 from application.errors import StoreUnavailable
+from application.import_ports import REMEMBERED
 from application.ports import DeliveryChannel, SettleReport, UnitOfWorkFactory
 from domain.message import RetryPolicy, Status
 
@@ -86,7 +87,10 @@ class KeepReport:
 
 @attrs.frozen
 class KeepLedger:
-    """Leases that ran out are ended, and what missed its window is EXPIRED: counted, not forgotten."""
+    """Leases that ran out are ended, and what missed its window is EXPIRED: counted, not forgotten.
+
+    Forgotten is what people were before an import that nobody has undone in time.
+    """
 
     unit_of_work: UnitOfWorkFactory
     channel: DeliveryChannel
@@ -96,7 +100,8 @@ class KeepLedger:
         async with self.unit_of_work() as uow:
             reaped = await uow.messages.reap(deduplicates=self.channel.deduplicates, limit=self.batch_size)
             expired = await uow.messages.expire(self.batch_size)
-            if reaped.retrying or reaped.unknown or expired:
+            forgotten = await uow.imports.forget_before(await uow.now() - REMEMBERED)
+            if reaped.retrying or reaped.unknown or expired or forgotten:
                 await uow.commit()
         return KeepReport(reaped.retrying, reaped.unknown, expired)
 

@@ -2,13 +2,16 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NewType, Protocol
 from uuid import UUID
 
 import attrs
 
 from domain.user import Particulars, User, UserId
+
+REMEMBERED = timedelta(days=30)
+"""For how long an import can be undone: what people were before is kept no longer than that."""
 
 ImportId = NewType("ImportId", UUID)
 

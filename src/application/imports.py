@@ -4,7 +4,6 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -19,8 +18,6 @@ from application.users import replan
 from domain.due import SendPolicy
 from domain.user import UserId, remove
 
-REMEMBERED = timedelta(days=30)
-"""For how long an import can be undone: what people were before is kept no longer than that."""
 TOLD_MAX = 1000
 """How many errors a report lists, and how many warnings; all are counted."""
 CHUNK = 500
@@ -115,7 +112,6 @@ class ImportUsers:
         import_id = ImportId(UUID(bytes=secrets.token_bytes(16), version=4))
         async with self.unit_of_work() as uow:
             now = await uow.now()
-            await uow.imports.forget_before(now - REMEMBERED)
             await uow.imports.begin(import_id, now)
             await uow.commit()
         return import_id

@@ -82,6 +82,15 @@ def test_an_import_of_another_program_s_file_is_undone(service: RunningService, 
     assert (again.returncode, "no such import" in again.stderr) == (1, True)
 
 
+def test_everybody_leaves_as_a_file(service: RunningService, file: Path) -> None:
+    exported = service.command("export", "--output", str(file))
+    assert exported.returncode == 0, exported.stderr
+    assert "unchanged, 0 left out" in service.command("import", str(file)).stdout
+    calendar = service.command("export", "--format", "calendar").stdout
+    assert calendar.startswith("BEGIN:VCALENDAR")
+    assert calendar.rstrip().endswith("END:VCALENDAR")
+
+
 def test_a_complete_list_that_lacks_many_must_be_confirmed(service: RunningService, file: Path) -> None:
     file.write_text("email\nnobody@example.com\n", encoding="utf-8")
     refused = service.command("import", "--complete", str(file))
@@ -123,6 +132,6 @@ def test_without_a_service_the_commands_start_the_database_for_themselves(tmp_pa
 def test_every_command_has_help(tmp_path: Path) -> None:
     whole = run_command(["--help"], tmp_path / "var", free_port())
     assert whole.returncode == 0
-    for name in ("serve", "demo", "migrate", "import", "undo", "simulate", "upcoming", "plan"):
+    for name in ("serve", "demo", "migrate", "import", "undo", "export", "simulate", "upcoming", "plan"):
         assert name in whole.stdout
         assert run_command([name, "--help"], tmp_path / "var", free_port()).returncode == 0

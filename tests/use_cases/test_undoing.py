@@ -135,9 +135,13 @@ async def test_what_people_were_before_is_forgotten_with_them_and_after_a_while(
     assert {user_id for _, user_id in service.store.committed.import_changes} == {
         *service.store.committed.users
     }
-    service.at(START + timedelta(days=31))
-    await service.import_csv(HEADER + CLEO)
+    service.at(START + timedelta(days=30))
+    await service.keep()
     assert len(service.store.committed.imports) == 1
+    service.at(START + timedelta(days=30, seconds=1))
+    await service.keep()
+    assert not service.store.committed.imports
+    assert not service.store.committed.import_changes
     with pytest.raises(ImportNotFound):
         await service.undo(first)
 
