@@ -108,6 +108,8 @@ def _row(line: int, card: _Card, options: ReadOptions) -> Row | BadRow:
             RowProblem(line, "timezone", "The card tells no IANA time zone: it was left out.", True)
         )
     texts |= _anniversaries(card)
+    if _has_date_without_label(card):
+        warnings.append(RowProblem(line, None, "A date that has no label was left out.", is_warning=True))
     # A birthday may be told as a text as well, under the same ALTID: the date is the one to take.
     birthdays = sorted(
         card.get("BDAY", ()), key=lambda told: told.parameters.get("VALUE", "").lower() == "text"
@@ -138,6 +140,11 @@ def _anniversaries(card: _Card) -> Mapping[str, str]:
     }
     labelled = [told.value for told in card.get("X-ABDATE", ()) if told.group and told.group in groups]
     return {PRIVATE_ANNIVERSARY: labelled[0], **texts} if labelled else texts
+
+
+def _has_date_without_label(card: _Card) -> bool:
+    labelled = {label.group for label in card.get("X-ABLABEL", ())}
+    return any(told.group not in labelled for told in card.get("X-ABDATE", ()))
 
 
 def _preference(told: _Property) -> int:

@@ -111,6 +111,12 @@ def test_a_date_without_that_label_is_no_anniversary(label: str) -> None:
     assert "anniversary" not in values(f"item1.X-ABDATE:1776-07-04{label}")
 
 
+def test_a_date_without_any_label_is_told() -> None:
+    people = read(card("N:Doe;Jo", "EMAIL:jo@example.com", "X-ABDATE:1776-07-04"))
+    assert "anniversary" not in people.rows[0].values
+    assert [one.reason for one in people.warnings] == ["A date that has no label was left out."]
+
+
 def test_version_2_1_has_bare_parameters_and_quoted_printable() -> None:
     text = (
         "BEGIN:VCARD\r\nVERSION:2.1\r\n"
