@@ -1,7 +1,7 @@
 """What importing many people needs of the store, inside a unit of work."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NewType, Protocol
 from uuid import UUID
@@ -42,10 +42,6 @@ class UserSearch(Protocol):
     """Users found other than by address; deleted ones as well where nothing else is said."""
 
     __slots__ = ()
-
-    @abstractmethod
-    async def by_ids(self, user_ids: Sequence[UserId]) -> Mapping[UserId, User]:
-        """Return the users, locked in a fixed order; ids without a user are absent."""
 
     @abstractmethod
     async def by_keys(self, emails: Sequence[str], external_ids: Sequence[str]) -> Sequence[User]:

@@ -3,10 +3,11 @@
 No key, id or address is ever told: whatever is told becomes the label of a metric.
 """
 
+from abc import abstractmethod
 from enum import StrEnum
 from typing import Protocol
 
-from application.cache_ports import Poll
+from application.cache_ports import CacheFigures, Poll
 
 
 class Source(StrEnum):
@@ -28,8 +29,8 @@ class Bypass(StrEnum):
     REFERENCE = "reference"  # the address had led to somebody who has another one by now
 
 
-class CacheObserver(Protocol):
-    """Hears what happens; every method does nothing here, and returns at once and never raises anywhere."""
+class CacheObserver:
+    """Hears what happens. Here every method does nothing; anywhere it returns at once and never raises."""
 
     __slots__ = ()
 
@@ -58,7 +59,15 @@ class CacheObserver(Protocol):
         """A value that had been served was compared with the store *horizon_s* later."""
 
 
-class Unobserved(CacheObserver):
-    """Where nobody listens."""
+class Metrics(Protocol):
+    """What the service tells of itself to whoever watches it."""
 
     __slots__ = ()
+
+    @abstractmethod
+    def request_served(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request; *route* is a pattern of ours and never an address that was asked for."""
+
+    @abstractmethod
+    def render(self, figures: CacheFigures | None) -> tuple[bytes, str]:
+        """Return all metrics as text, and its media type; *figures* are what the cache just said of itself."""

@@ -41,6 +41,9 @@ class InvalidateAtOnce:
         placed = [(place, key) for key in keys for place in self._trust.places_in_use(key)]
         if not keys:
             return
+        if not placed:  # this process does not know where others have them: it has yet to ask the store
+            self.overdue.set()
+            return
         try:
             async with asyncio.timeout(AT_ONCE_WITHIN_S):
                 await self._cache.invalidate(placed)
@@ -76,7 +79,10 @@ class SweepInvalidations:
             # forgotten it, what was stored before would pass for new.
             if begun is not None:
                 await self.cache.begin(begun, batch.number)
-        log.warning("watermark_gap_found", is_new_epoch=begun is not None)
+        if swept.watermark is None:
+            log.info("cache_found_empty", shard=shard)
+        else:
+            log.warning("watermark_gap_found", shard=shard, is_new_epoch=begun is not None)
         self.observer.gap_found(is_new_epoch=begun is not None)
         await self.trust.renew()
         return len(batch.keys)

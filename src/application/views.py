@@ -8,7 +8,8 @@ from uuid import UUID
 import attrs
 
 from domain.message import Message
-from domain.user import User
+from domain.occasion import AnnualDate, LeapDayRule
+from domain.user import User, UserId
 
 T = TypeVar("T")
 
@@ -97,3 +98,23 @@ class MessageView:
             created_at=message.created_at,
             updated_at=message.updated_at,
         )
+
+
+def user_of(view: UserView) -> User:
+    """Return what the calendar needs to know of a person; when their dates became known is not told."""
+    return User(
+        id=UserId(view.id),
+        first_name=view.first_name,
+        last_name=view.last_name,
+        email=view.email,
+        timezone=view.timezone,
+        birthday=None if view.birthday is None else AnnualDate.parse(view.birthday),
+        anniversary=None if view.anniversary is None else AnnualDate.parse(view.anniversary).full_date(),
+        leap_day_rule=None if view.leap_day_rule is None else LeapDayRule(view.leap_day_rule),
+        version=view.version,
+        created_at=view.created_at,
+        updated_at=view.updated_at,
+        # Enough for what is still to come: that is due after any date became known.
+        birthday_known_at=view.created_at,
+        anniversary_known_at=view.created_at,
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from hypothesis import settings
@@ -14,7 +15,9 @@ from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from tests.contract.adapters import START, Adapters, Recorder
+from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
+from tests.contract.claim_truth import ClaimTruthContract
 from tests.contract.events import EventsContract
 from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
@@ -25,7 +28,9 @@ from tests.contract.readers import ReadersContract
 from tests.contract.settle import SettleContract
 from tests.contract.stored_messages import StoredMessagesContract
 from tests.contract.test_ledger_machine import memory_world
+from tests.contract.todays_lists import TodaysListsContract
 from tests.contract.unit_of_work import UnitOfWorkContract
+from tests.contract.upkeep import UpkeepContract
 from tests.contract.users import UsersContract
 from tests.servers import fresh_engine
 
@@ -43,6 +48,16 @@ async def postgres_adapters(engine: AsyncEngine) -> Adapters:
                 )
             )
 
+    async def let_pass(seconds: float) -> None:
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE channels SET paused_until = paused_until - CAST(:passed AS interval),"
+                    " counted_at = counted_at - CAST(:passed AS interval)"
+                ),
+                {"passed": timedelta(seconds=seconds)},
+            )
+
     told = Recorder()
     await set_clock(engine, START, speed=0)
     return Adapters(
@@ -51,6 +66,7 @@ async def postgres_adapters(engine: AsyncEngine) -> Adapters:
         message_reader=PostgresMessageReader(engine),
         set_now=lambda instant: set_clock(engine, instant, speed=0),
         expire_leases=expire_leases,
+        let_pass=let_pass,
         told=told,
     )
 
@@ -87,6 +103,18 @@ class TestClaim(OnPostgres, ClaimContract):
     pass
 
 
+class TestClaimTruth(OnPostgres, ClaimTruthContract):
+    pass
+
+
+class TestChannelLimits(OnPostgres, ChannelLimitsContract):
+    pass
+
+
+class TestUpkeep(OnPostgres, UpkeepContract):
+    pass
+
+
 class TestNextDue(OnPostgres, NextDueContract):
     pass
 
@@ -104,6 +132,10 @@ class TestStoredMessages(OnPostgres, StoredMessagesContract):
 
 
 class TestReaders(OnPostgres, ReadersContract):
+    pass
+
+
+class TestTodaysLists(OnPostgres, TodaysListsContract):
     pass
 
 

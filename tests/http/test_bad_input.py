@@ -98,11 +98,20 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("", 413, {"content": b"email\nzebulon@example.com".ljust(20 * 1024 * 1024 + 1), "headers": CSV}),
         ("", 415, {"json": {"email": "zebulon@example.com"}}),
     ),
+    "GET /birthdays/today": (("", 400, {"headers": {"if-none-match": "zebulon@example.com"}}),),
+    "GET /anniversaries/today": (("", 400, {"headers": {"if-none-match": "zebulon@example.com"}}),),
+    "GET /users/export": (("?format=zebulon", 422, {}), ("?years=1877", 422, {})),
     "GET /messages": (
         *LISTS,
         ("?status=zebulon", 422, {}),
         ("?userId=zebulon@example.com", 422, {}),
         ("?userId=1877-07-07", 422, {}),
+    ),
+    "GET /templates/{kind}/preview": (
+        ("?language=zebulon", 422, {}),
+        ("?years=1877", 422, {}),
+        ("?belated=Zebulon", 422, {}),
+        ("?firstName=Zebulon", 422, {}),
     ),
     "POST /messages/{key}/retry": (("", 409, {"json": {"reason": "Zebulon"}}),),
     "POST /messages/{key}/mark-sent": (("", 409, {"content": b"Zebulon"}),),
@@ -123,7 +132,7 @@ def cases() -> Iterator[Any]:
             for number, id_ in enumerate(
                 ("zebulon@example.com", "1877-07-07", "%00Zebulon", NOBODY, NO_MESSAGE)
             ):
-                asked = name.replace("{id}", id_).replace("{key}", id_)
+                asked = name.replace("{id}", id_).replace("{key}", id_).replace("{kind}", id_)
                 yield pytest.param(Case(name, asked, 404, {"json": {}}), id=f"{name}-nobody-{number}")
 
 
@@ -146,6 +155,7 @@ def test_bad_input_is_refused_without_being_repeated_and_changes_nothing(
 ) -> None:
     method, path = case.asked.split(" ", 1)
     path = path.replace("/users/{id}", ada).replace("/messages/{key}", api.message_of(ada))
+    path = path.replace("{kind}", "birthday")
     before = api.service.store.committed.copy()
     told_before = list(api.service.told.events)
     logged.clear()

@@ -9,12 +9,16 @@ import httpx
 from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
+from adapters.delivery.texts import JinjaTexts
+from adapters.metrics import PrometheusMetrics
 from application.cached_reader import UncachedUserReader
 from application.exports import ExportUsers
 from application.imports import ImportUsers
 from application.messages import GetMessage, ListMessages
+from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
+from application.texts import PreviewText
 from application.undoing import UndoImport
 from application.users import (
     ChangeUser,
@@ -60,14 +64,17 @@ def use_cases_of(
         get_user=GetUser(UncachedUserReader(users)),
         find_user_by_email=FindUserByEmail(UncachedUserReader(users)),
         list_users=ListUsers(users),
-        upcoming_of_user=UpcomingOfUser(unit_of_work, POLICY),
+        upcoming_of_user=UpcomingOfUser(users, service.ledger, POLICY, service.clock),
         import_users=ImportUsers(unit_of_work, POLICY),
         undo_import=UndoImport(unit_of_work, POLICY),
         export_users=ExportUsers(users, POLICY),
+        todays_list=ShowTodaysList(ComputeTodaysList(service.ledger, service.clock)),
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),
         act_on_message=service.operator,
+        metrics=PrometheusMetrics(),
         scheduler_statistics=SchedulerStatistics(service.ledger, state),
+        preview_text=PreviewText(JinjaTexts(None, "en")),
         message_reader=service.ledger,
         scheduler_state=state,
         clock=service.clock,
@@ -75,7 +82,7 @@ def use_cases_of(
 
 
 def app_of(use_cases: UseCases) -> ASGIApp:
-    return with_edges(create_app(use_cases))
+    return with_edges(create_app(use_cases), use_cases.metrics)
 
 
 @attrs.frozen

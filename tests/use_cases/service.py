@@ -17,7 +17,7 @@ from application.imports import AS_USUAL, ImportOptions, ImportReport, ImportUse
 from application.messages import ActOnMessage
 from application.people_file import read_people
 from application.people_rows import ReadOptions
-from application.planning import PlanMessages
+from application.planning import PlanAnew, PlanMessages
 from application.ports import UnitOfWorkFactory
 from application.undoing import UndoImport, UndoReport
 from application.users import ChangeUser, RegisterUser, RemoveUser, UpcomingOfUser
@@ -39,6 +39,7 @@ class Service:
     channel: MemoryChannel = attrs.field(factory=MemoryChannel)
     lease: timedelta = LEASE
     leases_passed_s: float = 0.0
+    retries_unknown: bool = False
     store: MemoryStore = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -62,19 +63,23 @@ class Service:
 
     @property
     def upcoming(self) -> UpcomingOfUser:
-        return UpcomingOfUser(self.unit_of_work, POLICY)
+        return UpcomingOfUser(self.users, self.ledger, POLICY, self.clock)
 
     @property
     def plan(self) -> PlanMessages:
         return PlanMessages(self.unit_of_work, POLICY)
 
     @property
+    def plan_anew(self) -> PlanAnew:
+        return PlanAnew(self.unit_of_work, POLICY)
+
+    @property
     def send(self) -> SendDueMessages:
-        return SendDueMessages(self.unit_of_work, self.channel, RETRIES, self.lease)
+        return SendDueMessages(self.unit_of_work, self.channel, RETRIES, self.lease, self.plan_anew)
 
     @property
     def keep(self) -> KeepLedger:
-        return KeepLedger(self.unit_of_work, self.channel)
+        return KeepLedger(self.unit_of_work, self.channel, RETRIES, self.retries_unknown)
 
     @property
     def next_due(self) -> NextDue:

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import attrs
 
-from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
-from application.ports import DeliveryChannel
+from application.deliveries import Delivery, DeliveryChannel, FailedForGood, FailedForNow, Outcome, Sent
 from domain.message import MessageKey
 
 Answer = Callable[[Delivery], Outcome]
@@ -44,6 +43,9 @@ class MemoryChannel(DeliveryChannel):
         if self._hangs:
             await asyncio.Event().wait()
         return outcomes
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
     def fail_for_now(self, retry_after: timedelta | None = None) -> None:
         self.answer = lambda _delivery: FailedForNow("Try again later.", retry_after)

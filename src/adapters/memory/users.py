@@ -22,6 +22,10 @@ class MemoryUsers(Users):
     async def get(self, user_id: UserId) -> User | None:
         return self._transaction.state.users.get(user_id)
 
+    async def by_ids(self, user_ids: Sequence[UserId]) -> Mapping[UserId, User]:
+        stored = self._transaction.state.users
+        return {user_id: stored[user_id] for user_id in sorted(set(user_ids)) if user_id in stored}
+
     async def by_emails(self, emails: Sequence[str]) -> Mapping[str, User]:
         wanted = frozenset(emails)
         found: dict[str, User] = {}
@@ -30,10 +34,6 @@ class MemoryUsers(Users):
             if key in wanted and (key not in found or _is_rather(user, found[key])):
                 found[key] = user
         return found
-
-    async def by_ids(self, user_ids: Sequence[UserId]) -> Mapping[UserId, User]:
-        users = self._transaction.state.users
-        return {user_id: users[user_id] for user_id in user_ids if user_id in users}
 
     async def by_keys(self, emails: Sequence[str], external_ids: Sequence[str]) -> Sequence[User]:
         wanted_emails, wanted_ids = frozenset(emails), frozenset(external_ids)

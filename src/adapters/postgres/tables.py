@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Computed,
     Date,
@@ -72,6 +73,7 @@ messages = Table(
     Column("fence", BigInteger, nullable=False),
     Column("lease_until", _instant),
     Column("retry_at", _instant),
+    Column("may_have_arrived", Boolean, nullable=False),
     Column("sent_at", _instant),
     Column("created_at", _instant, nullable=False),
     Column("updated_at", _instant, nullable=False),

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from dependency_injector import providers
 
+from adapters.delivery.texts import InvalidTemplates
 from adapters.embedded.data_folder import DataFolder, EmbeddedServerFailed, running_instance
 from adapters.embedded.servers import embedded_postgres, embedded_valkey
 from adapters.postgres.database import (
@@ -18,10 +19,11 @@ from adapters.postgres.database import (
     set_clock,
 )
 from adapters.postgres.invalidations import write_invalidations
+from application.deliveries import DeliveryChannel
 from application.errors import ApplicationError, StoreUnavailable
-from application.ports import DeliveryChannel
 from entrypoints.container.families import PostgresAdapters, open_clock
-from entrypoints.container.service import Service
+from entrypoints.container.wiring import Service
+from entrypoints.scheduler.upkeep import CountsUpkeep
 from entrypoints.settings import Settings
 
 Job = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -53,6 +55,7 @@ FORESEEN = (
     ApplicationError,
     EmbeddedServerFailed,
     InvalidDatabaseUrl,
+    InvalidTemplates,
     MovedClockRefused,
 )
 """What may go wrong when a service is opened; the text of each is one sentence for a person."""
@@ -82,7 +85,11 @@ class OpenService:
 
     def jobs(self) -> Sequence[Job]:
         """Return what has to run for as long as the service does."""
-        jobs = [self.service.scheduler().run, self.service.outbox_upkeep().run]
+        jobs = [
+            self.service.scheduler().run,
+            self.service.outbox_upkeep().run,
+            CountsUpkeep(self.adapters.message_counts()).run,
+        ]
         return jobs if self.adapters.redis_url() is None else [*jobs, self.service.cached.upkeep().run]
 
     async def start_clock(self, start: datetime | None, speed: float) -> None:
@@ -119,6 +126,8 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
             url, redis_url = await stack.enter_async_context(_own_servers(settings, serves_at))
             database = f"PostgreSQL in {settings.data_dir}"
         adapters = PostgresAdapters(settings=settings, database_url=url, redis_url=redis_url)
+        if serves_at is not None:
+            stack.push_async_callback(adapters.channel().close)
         engine = adapters.engine()
         stack.push_async_callback(engine.dispose)
         stack.push_async_callback(adapters.outbox_engine().dispose)

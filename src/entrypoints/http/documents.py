@@ -74,6 +74,7 @@ UPCOMING: Mapping[str, Any] = {
     ],
     "past": [MESSAGE],
 }
+TODAYS_LIST: Mapping[str, Any] = {"date": "2026-12-10", "count": 1, "userIds": [USER["id"]]}
 STATISTICS: Mapping[str, Any] = {
     "now": "2026-12-10T09:00:00Z",
     "counts": {status.value: 0 for status in Status} | {"SCHEDULED": 12, "SENT": 365},
@@ -154,5 +155,6 @@ IF_NONE_MATCH = parameter("If-None-Match", "header", "Answer 304 if the record s
 ETAG = {"ETag": "The record's version, as a strong tag."}
 SOURCE = {"X-Cache": "HIT, MISS or BYPASS: whether the answer came from the cache."}
 CACHED = {**ETAG, **SOURCE}
+CACHED_LIST = {"ETag": "Another one for every other list and day.", **SOURCE}
 LOCATION = {**ETAG, "Location": "Where the person is shown."}
 LINKED = {"Link": "The next page, as rel=next; absent on the last."}

@@ -135,6 +135,14 @@ class MessagePage(Resource, frozen=True):
     next: str | None
 
 
+class TodaysListResource(Resource, frozen=True, kw_only=True):
+    """The ids of the people who have a message due on this day, in UTC."""
+
+    date: str
+    count: int
+    user_ids: Sequence[UUID]
+
+
 class SchedulerResource(Resource, frozen=True, kw_only=True):
     """Counts per status, and what the scheduler of this process last did, by the service's clock."""
 

@@ -6,8 +6,11 @@ from application.cache_ports import CachePort
 from application.exports import ExportUsers
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.observing import Metrics
+from application.occasions import ShowTodaysList
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
+from application.texts import PreviewText
 from application.undoing import UndoImport
 from application.users import (
     ChangeUser,
@@ -34,11 +37,14 @@ class UseCases:
     import_users: ImportUsers
     undo_import: UndoImport
     export_users: ExportUsers
+    todays_list: ShowTodaysList
     list_messages: ListMessages
     get_message: GetMessage
     act_on_message: ActOnMessage
     scheduler_statistics: SchedulerStatistics
+    preview_text: PreviewText
     message_reader: MessageReader
     scheduler_state: SchedulerState
     clock: Clock
+    metrics: Metrics
     cache: CachePort | None = None

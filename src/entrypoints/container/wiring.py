@@ -5,7 +5,8 @@ import time
 
 from dependency_injector import containers, providers
 
-from adapters.codecs import COUNTS, REFERENCES, USERS
+from adapters.clock import SystemClock
+from adapters.codecs import COUNTS, REFERENCES, USERS, todays_lists
 from adapters.postgres.database import (
     POOL_SIZE,
 )
@@ -16,12 +17,15 @@ from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.exports import ExportUsers
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
-from application.planning import PlanMessages
+from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
+from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
+from application.texts import PreviewText
 from application.trust import Trust
 from application.undoing import UndoImport
 from application.upcoming import UpcomingMessages
+from application.upkeep import CompareClocks, DropOldMonths
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -44,18 +48,23 @@ class Cache(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     adapters = providers.DependenciesContainer()
 
-    trust = providers.Singleton(Trust, adapters.invalidations, time.monotonic, adapters.cache_observer)
+    trust = providers.Singleton(Trust, adapters.invalidations, time.monotonic, adapters.metrics)
     loads = providers.Singleton(asyncio.Semaphore, POOL_SIZE // 3)
-    auditor = providers.Singleton(
-        AuditHits, settings.provided.audits_per_s, time.monotonic, adapters.cache_observer
+    auditor = providers.Singleton(AuditHits, settings.provided.audits_per_s, time.monotonic, adapters.metrics)
+    users = providers.Singleton(CachedValues, adapters.cache, trust, USERS, adapters.metrics, loads)
+    references = providers.Singleton(CachedValues, adapters.cache, trust, REFERENCES, adapters.metrics, loads)
+    counts = providers.Singleton(CachedValues, adapters.cache, trust, COUNTS, adapters.metrics, loads)
+    lists = providers.Singleton(
+        CachedValues,
+        adapters.cache,
+        trust,
+        providers.Singleton(todays_lists, adapters.clock),
+        adapters.metrics,
+        loads,
     )
-    users = providers.Singleton(CachedValues, adapters.cache, trust, USERS, adapters.cache_observer, loads)
-    references = providers.Singleton(
-        CachedValues, adapters.cache, trust, REFERENCES, adapters.cache_observer, loads
-    )
-    counts = providers.Singleton(CachedValues, adapters.cache, trust, COUNTS, adapters.cache_observer, loads)
+    compute_list = providers.Singleton(ComputeTodaysList, adapters.message_reader, adapters.clock)
     user_reader = providers.Singleton(
-        CachedUserReader, adapters.user_reader, users, references, adapters.cache_observer
+        CachedUserReader, adapters.user_reader, users, references, adapters.metrics
     )
     at_once = providers.Singleton(InvalidateAtOnce, adapters.cache, trust)
     warm = providers.Singleton(WarmNewUsers, user_reader)
@@ -64,9 +73,11 @@ class Cache(containers.DeclarativeContainer):
         trust,
         at_once,
         providers.Singleton(
-            SweepInvalidations, adapters.invalidations, adapters.cache, trust, adapters.cache_observer
+            SweepInvalidations, adapters.invalidations, adapters.cache, trust, adapters.metrics
         ),
         auditor,
+        providers.Singleton(RefreshTodaysLists, compute_list, lists),
+        adapters.clock,
     )
 
 
@@ -88,6 +99,7 @@ class Service(containers.DeclarativeContainer):
     counts = providers.Selector(adapters.has_cache, yes=cached.counts, no=providers.Object(None))
     outbox_upkeep = providers.Singleton(OutboxUpkeep, providers.Singleton(TidyOutbox, adapters.invalidations))
 
+    plan_anew = providers.Singleton(PlanAnew, unit_of_work, policy)
     plan_messages = providers.Singleton(PlanMessages, unit_of_work, policy)
     upcoming_messages = providers.Singleton(
         UpcomingMessages, adapters.user_reader, adapters.message_reader, policy, adapters.clock
@@ -95,14 +107,26 @@ class Service(containers.DeclarativeContainer):
     scheduler = providers.Singleton(
         Scheduler,
         plan=plan_messages,
+        plan_open_anew=providers.Singleton(PlanOpenAnew, unit_of_work, plan_anew),
+        drop_old_months=providers.Singleton(DropOldMonths, unit_of_work, settings.provided.retention),
+        compare_clocks=providers.Singleton(CompareClocks, unit_of_work, providers.Singleton(SystemClock)),
         send_due=providers.Singleton(
             SendDueMessages,
             unit_of_work,
             adapters.channel,
             settings.provided.retry_policy,
             settings.provided.lease,
+            plan_anew,
+            settings.provided.rate_per_s,
+            settings.provided.burst,
         ),
-        keep=providers.Singleton(KeepLedger, unit_of_work, adapters.channel),
+        keep=providers.Singleton(
+            KeepLedger,
+            unit_of_work,
+            adapters.channel,
+            settings.provided.retry_policy,
+            settings.provided.retries_unknown,
+        ),
         next_due=providers.Singleton(NextDue, unit_of_work),
         policy=policy,
         clock=adapters.clock,
@@ -116,16 +140,25 @@ class Service(containers.DeclarativeContainer):
         get_user=providers.Singleton(GetUser, user_reader),
         find_user_by_email=providers.Singleton(FindUserByEmail, user_reader),
         list_users=providers.Singleton(ListUsers, adapters.user_reader),
-        upcoming_of_user=providers.Singleton(UpcomingOfUser, unit_of_work, policy),
+        upcoming_of_user=providers.Singleton(
+            UpcomingOfUser, adapters.user_reader, adapters.message_reader, policy, adapters.clock
+        ),
         import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
         undo_import=providers.Singleton(UndoImport, unit_of_work, policy),
         export_users=providers.Singleton(ExportUsers, adapters.user_reader, policy),
+        todays_list=providers.Singleton(
+            ShowTodaysList,
+            cached.compute_list,
+            providers.Selector(adapters.has_cache, yes=cached.lists, no=providers.Object(None)),
+        ),
         list_messages=providers.Singleton(ListMessages, adapters.message_reader),
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
         act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),
         scheduler_statistics=providers.Singleton(SchedulerStatistics, adapters.message_reader, state, counts),
+        preview_text=providers.Singleton(PreviewText, adapters.texts),
         message_reader=adapters.message_reader,
         scheduler_state=state,
         clock=adapters.clock,
+        metrics=adapters.metrics,
         cache=providers.Selector(adapters.has_cache, yes=adapters.cache, no=providers.Object(None)),
     )
