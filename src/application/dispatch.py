@@ -9,6 +9,7 @@ import structlog
 
 from application.deliveries import Delivery, DeliveryChannel, FailedForNow, Outcome, Sent
 from application.errors import StoreUnavailable
+from application.import_ports import REMEMBERED
 from application.ledger import ClaimTerms, SettleReport
 from application.planning import PlanAnew
 from application.ports import UnitOfWorkFactory
@@ -129,7 +130,7 @@ class KeepLedger:
     """Leases that ran out are ended, and what missed its window is EXPIRED: counted, not forgotten.
 
     What was on its way then may have arrived: it is tried again where the channel de-duplicates or where
-    that risk is taken (*retries_unknown*), else it is UNKNOWN.
+    that risk is taken (*retries_unknown*), else it is UNKNOWN. Forgotten is what people were before an import that nobody has undone in time.
     """
 
     unit_of_work: UnitOfWorkFactory
@@ -147,7 +148,8 @@ class KeepLedger:
             )
             ended = await uow.messages.expire(self.batch_size)
             report = KeepReport(reaped.retrying, reaped.unknown + ended.unknown, ended.expired)
-            if report.changed:
+            forgotten = await uow.imports.forget_before(await uow.now() - REMEMBERED)
+            if report.changed or forgotten:
                 await uow.commit()
         return report
 

@@ -14,6 +14,7 @@ from typing import Protocol, Self
 import attrs
 
 from application.deliveries import Delivery, Outcome
+from application.import_ports import ImportLog, UserSearch
 from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
 from application.upkeep_ports import Upkeep
 from application.views import MessageView, Page, UserView
@@ -62,7 +63,7 @@ EventHandler = Callable[[Sequence[Event]], Awaitable[None]]
 """Called once after a commit with what happened in it, in order; never after a rollback. May not raise."""
 
 
-class Users(Protocol):
+class Users(UserSearch, Protocol):
     """The users, inside a unit of work: strongly consistent, never from a cache.
 
     Every change is told as an event after the commit: ``UserCreated``, ``UserChanged``, ``UserDeleted``.
@@ -87,14 +88,14 @@ class Users(Protocol):
 
     @abstractmethod
     async def add(self, users: Sequence[User]) -> None:
-        """Store new users. Raises EmailTaken if a live user has the address; then roll back."""
+        """Store new users. Raises EmailTaken, ExternalIdTaken if a live user has it; then roll back."""
 
     @abstractmethod
     async def save(self, changes: Sequence[tuple[User, User]]) -> None:
         """Store each second value over its first, which was read in this unit of work.
 
         A user who is live before and deleted after is told as ``UserDeleted``, the other way round as
-        ``UserCreated``. Raises EmailTaken.
+        ``UserCreated``. Raises EmailTaken, ExternalIdTaken.
         """
 
     @abstractmethod
@@ -196,6 +197,7 @@ class UnitOfWork(Protocol):
 
     users: Users
     messages: Messages
+    imports: ImportLog
     upkeep: Upkeep
 
     @abstractmethod

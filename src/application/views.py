@@ -34,6 +34,7 @@ class UserView:
     birthday: str | None
     anniversary: str | None
     leap_day_rule: str | None
+    external_id: str | None = None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -49,6 +50,7 @@ class UserView:
             birthday=None if user.birthday is None else str(user.birthday),
             anniversary=None if user.anniversary is None else user.anniversary.isoformat(),
             leap_day_rule=user.leap_day_rule,
+            external_id=user.external_id,
             version=user.version,
             created_at=user.created_at,
             updated_at=user.updated_at,

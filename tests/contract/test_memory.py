@@ -20,6 +20,7 @@ from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
 from tests.contract.claim_truth import ClaimTruthContract
 from tests.contract.events import EventsContract
+from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.next_due import NextDueContract
 from tests.contract.people import person
@@ -85,6 +86,10 @@ class TestEvents(OnMemory, EventsContract):
 
 
 class TestUsers(OnMemory, UsersContract):
+    pass
+
+
+class TestImports(OnMemory, ImportsContract):
     pass
 
 

@@ -19,6 +19,7 @@ from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
 from tests.contract.claim_truth import ClaimTruthContract
 from tests.contract.events import EventsContract
+from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.ledger_machine import LedgerMachine
 from tests.contract.next_due import NextDueContract
@@ -87,6 +88,10 @@ class TestEvents(OnPostgres, EventsContract):
 
 
 class TestUsers(OnPostgres, UsersContract):
+    pass
+
+
+class TestImports(OnPostgres, ImportsContract):
     pass
 
 

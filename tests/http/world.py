@@ -12,12 +12,14 @@ from litestar.types import ASGIApp
 from adapters.delivery.texts import JinjaTexts
 from adapters.metrics import PrometheusMetrics
 from application.cached_reader import UncachedUserReader
+from application.exports import ExportUsers
 from application.imports import ImportUsers
 from application.messages import GetMessage, ListMessages
 from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
+from application.undoing import UndoImport
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -64,6 +66,8 @@ def use_cases_of(
         list_users=ListUsers(users),
         upcoming_of_user=UpcomingOfUser(users, service.ledger, POLICY, service.clock),
         import_users=ImportUsers(unit_of_work, POLICY),
+        undo_import=UndoImport(unit_of_work, POLICY),
+        export_users=ExportUsers(users, POLICY),
         todays_list=ShowTodaysList(ComputeTodaysList(service.ledger, service.clock)),
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
 from application.cache_ports import shard_of
 from application.errors import StoreUnavailable
+from application.import_ports import ImportChange, ImportId
 from application.invalidation import keys_of, user_key
 from application.ports import Clock
 from application.upkeep_ports import Bookmark
@@ -36,7 +37,7 @@ class ChannelState:
 
 @attrs.define
 class State:
-    """Users, messages, until when (monotonic seconds) the claimed ones are leased, the channels, and how far the plan has come.
+    """What is stored; *leases* and *channels* count in monotonic seconds, *bookmark* is how far the plan has come.
 
     Entities are frozen, so that a shallow copy is a snapshot.
     """
@@ -44,13 +45,18 @@ class State:
     users: dict[UserId, User] = attrs.field(factory=dict)
     messages: dict[MessageKey, Message] = attrs.field(factory=dict)
     leases: dict[MessageKey, float] = attrs.field(factory=dict)
+    imports: dict[ImportId, datetime] = attrs.field(factory=dict)
+    import_changes: dict[tuple[ImportId, UserId], ImportChange] = attrs.field(factory=dict)
+
     channels: dict[str, ChannelState] = attrs.field(factory=dict)
     bookmark: Bookmark = attrs.field(factory=Bookmark)
 
     def copy(self) -> Self:
-        return type(self)(
-            dict(self.users), dict(self.messages), dict(self.leases), dict(self.channels), self.bookmark
-        )
+        values = attrs.asdict(self, recurse=False).items()
+        copied: dict[str, Any] = {
+            name: dict(value) if isinstance(value, dict) else value for name, value in values
+        }
+        return type(self)(**copied)
 
 
 EVERYTHING = "*"

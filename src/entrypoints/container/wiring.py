@@ -14,6 +14,7 @@ from application.auditing import AuditHits
 from application.cached_reader import CachedUserReader, UncachedUserReader
 from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
+from application.exports import ExportUsers
 from application.imports import ImportUsers
 from application.messages import ActOnMessage, GetMessage, ListMessages
 from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
@@ -22,6 +23,7 @@ from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.texts import PreviewText
 from application.trust import Trust
+from application.undoing import UndoImport
 from application.upcoming import UpcomingMessages
 from application.upkeep import CompareClocks, DropOldMonths
 from application.users import (
@@ -143,6 +145,8 @@ class Service(containers.DeclarativeContainer):
             UpcomingOfUser, adapters.user_reader, adapters.message_reader, policy, adapters.clock
         ),
         import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
+        undo_import=providers.Singleton(UndoImport, unit_of_work, policy),
+        export_users=providers.Singleton(ExportUsers, adapters.user_reader, policy),
         todays_list=providers.Singleton(
             ShowTodaysList,
             cached.compute_list,

@@ -19,8 +19,9 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Sc
 from structlog.contextvars import bound_contextvars
 
 from application.observing import Metrics
+from entrypoints.http.exports import ExportController
 from entrypoints.http.health import HealthController
-from entrypoints.http.imports import ImportController
+from entrypoints.http.imports import ImportController, UndoController
 from entrypoints.http.messages import MessageController, SchedulerController
 from entrypoints.http.metrics import show_metrics
 from entrypoints.http.occasions import OccasionController
@@ -56,7 +57,9 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
     return Litestar(
         route_handlers=[
             UserController,
+            ExportController,
             ImportController,
+            UndoController,
             OccasionController,
             MessageController,
             SchedulerController,

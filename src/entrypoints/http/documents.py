@@ -74,21 +74,6 @@ UPCOMING: Mapping[str, Any] = {
     ],
     "past": [MESSAGE],
 }
-REPORT: Mapping[str, Any] = {
-    "rows": 3,
-    "created": 1,
-    "updated": 0,
-    "unchanged": 1,
-    "failed": 1,
-    "dryRun": False,
-    "ignoredColumns": ["department"],
-    "errors": [{"line": 4, "field": "birthday", "reason": "There is no such day in the calendar."}],
-}
-REPORT_LINES = (
-    '{"rows":3,"done":1}\n{"rows":3,"done":3}\n'
-    '{"rows":3,"created":2,"updated":0,"unchanged":0,"failed":1,"dryRun":false,"ignoredColumns":[],'
-    '"errors":[{"line":4,"field":"birthday","reason":"There is no such day in the calendar."}]}\n'
-)
 TODAYS_LIST: Mapping[str, Any] = {"date": "2026-12-10", "count": 1, "userIds": [USER["id"]]}
 STATISTICS: Mapping[str, Any] = {
     "now": "2026-12-10T09:00:00Z",
@@ -134,24 +119,9 @@ def _json_body(media_types: Sequence[str], example: Mapping[str, Any], needed: S
 NEW_USER = _json_body([JSON], ADA, NEEDED)
 USER_CHANGE = _json_body([JSON], CHANGE, ())
 USER_PATCH = _json_body([JSON, MERGE_PATCH], CHANGE, ())
-CSV_FILE = RequestBody(
-    required=True,
-    description="UTF-8, at most 20 MiB and 500000 lines, with a header line; the column 'email' is needed.",
-    content={
-        "text/csv": OpenAPIMediaType(
-            schema=Schema(type=_TEXT),
-            examples={
-                "file": shown_example(
-                    "email,first_name,last_name,timezone,birthday\n"
-                    "ada@example.com,Ada,Lovelace,Europe/London,1990-12-10\n"
-                )
-            },
-        )
-    },
-)
 
 
-def _parameter(name: str, place: str, description: str, schema: Schema | None = None) -> Parameter:
+def parameter(name: str, place: str, description: str, schema: Schema | None = None) -> Parameter:
     return Parameter(
         name=name,
         param_in=place,
@@ -161,35 +131,27 @@ def _parameter(name: str, place: str, description: str, schema: Schema | None = 
     )
 
 
-AFTER = _parameter("after", "query", "The cursor of the page before: its 'next'.")
-LIMIT = _parameter(
+AFTER = parameter("after", "query", "The cursor of the page before: its 'next'.")
+LIMIT = parameter(
     "limit",
     "query",
     "How many at most.",
     Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=1000, default=100),
 )
-EMAIL = _parameter("email", "query", "Find the person who has this address; nothing else may be given then.")
-STATUS = _parameter(
+EMAIL = parameter("email", "query", "Find the person who has this address; nothing else may be given then.")
+STATUS = parameter(
     "status",
     "query",
     "Only messages in this state; may be repeated.",
     Schema(type=OpenAPIType.ARRAY, items=Schema(type=_TEXT, enum=list(Status))),
 )
-USER_ID = _parameter(
+USER_ID = parameter(
     "userId", "query", "Only messages of this person.", Schema(type=_TEXT, format=OpenAPIFormat.UUID)
 )
-_YES_OR_NO = Schema(type=OpenAPIType.BOOLEAN, default=False)
-ERASE = _parameter("erase", "query", "Remove the person's record and messages for good.", _YES_OR_NO)
-DRY_RUN = _parameter("dryRun", "query", "Tell what would change, and change nothing.", _YES_OR_NO)
-DEFAULT_TIMEZONE = _parameter("defaultTimezone", "query", "The time zone of rows that name none.")
-IF_MATCH = _parameter("If-Match", "header", 'Only if the record still has this ETag, such as "3".')
-IF_NONE_MATCH = _parameter("If-None-Match", "header", "Answer 304 if the record still has this ETag.")
-ACCEPT = _parameter(
-    "Accept",
-    "header",
-    "application/x-ndjson streams a line of progress per chunk, and the report as last line.",
-)
-
+YES_OR_NO = Schema(type=OpenAPIType.BOOLEAN, default=False)
+ERASE = parameter("erase", "query", "Remove the person's record and messages for good.", YES_OR_NO)
+IF_MATCH = parameter("If-Match", "header", 'Only if the record still has this ETag, such as "3".')
+IF_NONE_MATCH = parameter("If-None-Match", "header", "Answer 304 if the record still has this ETag.")
 ETAG = {"ETag": "The record's version, as a strong tag."}
 SOURCE = {"X-Cache": "HIT, MISS or BYPASS: whether the answer came from the cache."}
 CACHED = {**ETAG, **SOURCE}
