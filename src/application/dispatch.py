@@ -31,6 +31,11 @@ class DispatchReport:
     pause: timedelta | None = None
     """For how long the channel takes nothing, in real time."""
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether there may be more to claim at once."""
+        return self.claimed > 0 or self.stale > 0
+
 
 @attrs.frozen
 class SendDueMessages:

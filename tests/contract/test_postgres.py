@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.postgres.database import set_clock
+from adapters.postgres.database import open_engine, set_clock
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
@@ -124,6 +124,28 @@ class TestSettle(OnPostgres, SettleContract):
 
 
 class TestLeases(OnPostgres, LeaseContract):
+    pass
+
+
+class OnTheSchedulersConnections:
+    """Binds a contract to connections that plan as the scheduler's do."""
+
+    @pytest.fixture
+    async def adapters(self, engine: AsyncEngine) -> AsyncIterator[Adapters]:
+        by_index = open_engine(engine.url.render_as_string(hide_password=False), pool_size=8, by_index=True)
+        yield await postgres_adapters(by_index)
+        await by_index.dispose()
+
+
+class TestClaimByIndex(OnTheSchedulersConnections, ClaimContract):
+    pass
+
+
+class TestSettleByIndex(OnTheSchedulersConnections, SettleContract):
+    pass
+
+
+class TestLeasesByIndex(OnTheSchedulersConnections, LeaseContract):
     pass
 
 

@@ -147,9 +147,7 @@ class MemoryMessages(Messages):
     async def expire(self, limit: int, shard: Shard = ALL_SHARDS) -> ExpireReport:
         now = self._transaction.now
         ended: Counter[Status] = Counter()
-        for message in self._first(
-            limit, shard, lambda one: one.is_open and one.expires_at <= now and one.wanted_at <= now
-        ):
+        for message in self._first(limit, shard, lambda one: one.is_open and one.expires_at <= now):
             missed = message.given_up(Action.EXPIRE, now, Reason.WINDOW_PASSED)
             self._transaction.put(missed)
             ended[missed.status] += 1

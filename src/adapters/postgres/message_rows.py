@@ -54,15 +54,20 @@ def to_row(message: Message) -> dict[str, Any]:
     }
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 def to_delivery(row: Row[Any]) -> Delivery:
+    """Read a row of the claim, by position: this is done for each message that leaves."""
+    on, user_id, kind, fence, attempt, due_at, expires_at, years, _, first_name, last_name, email = tuple(row)
     return Delivery(
-        key=MessageKey(row.occasion_on, Kind(row.kind), UserId(row.user_id)),
-        fence=row.fence,
-        attempt=row.attempt,
-        due_at=row.due_at,
-        expires_at=row.expires_at,
-        years=row.years,
-        recipient=Recipient(row.first_name, row.last_name, row.email),
+        MessageKey(on, _KINDS[kind], user_id),
+        fence,
+        attempt,
+        due_at,
+        expires_at,
+        years,
+        Recipient(first_name, last_name, email),
     )
 
 

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 import attrs
 from sqlalchemy import select, text
@@ -20,8 +21,6 @@ from domain.due import SendPolicy, ZoneRow
 from domain.events import MessagesChanged
 from domain.message import Message, MessageKey, Reason, RetryPolicy, Status
 from domain.user import UserId
-
-_STALE = "STALE"
 
 
 class PostgresMessages(Messages):
@@ -105,12 +104,21 @@ class PostgresMessages(Messages):
             text(statements.claim(allowed, shard)),
             {"lease": terms.lease, "default_rule": str(terms.policy.leap_day_rule)},
         )
-        rows = found.all()
-        self._changed(row.status for row in rows if row.status != _STALE)
-        deliveries = [to_delivery(row) for row in rows if row.status == Status.SENDING]
+        deliveries: list[Delivery] = []
+        stale: list[UserId] = []
+        ended = 0
+        for row in found.all():
+            match row.status:
+                case "SENDING":
+                    deliveries.append(to_delivery(row))
+                case "STALE":
+                    stale.append(UserId(row.user_id))
+                case _:
+                    ended += 1
+        if deliveries or ended:
+            self._transaction.tell(MessagesChanged())
         await channel_rows.take(connection, len(deliveries), terms)
-        deliveries.sort(key=lambda one: (one.due_at, one.key))
-        return Claim(deliveries, [UserId(row.user_id) for row in rows if row.status == _STALE])
+        return Claim(deliveries, stale)
 
     async def settle(
         self,
@@ -121,32 +129,29 @@ class PostgresMessages(Messages):
     ) -> SettleReport:
         if not outcomes:
             return SettleReport({}, 0)
-        strays = [delivery for delivery, _ in outcomes if not shard.holds(delivery.key.user_id)]
-        if strays:
+        deliveries = [delivery for delivery, _ in outcomes]
+        if shard.of > 1 and not all(shard.holds(delivery.key.user_id) for delivery in deliveries):
             raise ValueError("An outcome is of another shard than it is settled in.")
-        # The instant is needed for those that are to be tried again only.
-        now = (
-            await self._transaction.now()
-            if any(isinstance(one, FailedForNow) for _, one in outcomes)
-            else None
-        )
-        verdicts = [_verdict(delivery, outcome, policy, now) for delivery, outcome in outcomes]
-        settled = self._changed(
-            await self._transaction.connection.scalars(
-                statements.SETTLE,
-                {
-                    "occasion_on": [delivery.key.occasion_on for delivery, _ in outcomes],
-                    "user_id": [delivery.key.user_id for delivery, _ in outcomes],
-                    "kind": [str(delivery.key.kind) for delivery, _ in outcomes],
-                    "fence": [delivery.fence for delivery, _ in outcomes],
-                    "status": [str(verdict.status) for verdict in verdicts],
-                    "reason": [verdict.reason for verdict in verdicts],
-                    "retry_at": [verdict.retry_at for verdict in verdicts],
-                    "may_have_arrived": [verdict.may_have_arrived for verdict in verdicts],
-                    "uncounted": [int(verdict.is_uncounted) for verdict in verdicts],
-                },
-            )
-        )
+        arrays: dict[str, list[Any]] = {
+            "occasion_on": [delivery.key.occasion_on for delivery in deliveries],
+            "user_id": [delivery.key.user_id for delivery in deliveries],
+            "kind": [delivery.key.kind.value for delivery in deliveries],
+            "fence": [delivery.fence for delivery in deliveries],
+        }
+        statement = statements.SETTLE_SENT
+        if not all(isinstance(outcome, Sent) for _, outcome in outcomes):
+            statement = statements.SETTLE
+            now = await self._transaction.now()
+            verdicts = [_verdict(delivery, outcome, policy, now) for delivery, outcome in outcomes]
+            arrays["status"] = [verdict.status.value for verdict in verdicts]
+            arrays["reason"] = [verdict.reason for verdict in verdicts]
+            arrays["retry_at"] = [verdict.retry_at for verdict in verdicts]
+            arrays["may_have_arrived"] = [verdict.may_have_arrived for verdict in verdicts]
+            arrays["uncounted"] = [int(verdict.is_uncounted) for verdict in verdicts]
+        rows = await self._transaction.connection.execute(statement, arrays)
+        settled = Counter({Status(status): count for status, count in rows})
+        if settled:
+            self._transaction.tell(MessagesChanged())
         pause = pause_asked((outcome for _, outcome in outcomes), policy)
         if pause is not None:
             await channel_rows.pause(self._transaction.connection, channel, pause)
@@ -195,14 +200,13 @@ class _Verdict:
 _SENT = _Verdict(Status.SENT)
 
 
-def _verdict(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datetime | None) -> _Verdict:
+def _verdict(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datetime) -> _Verdict:
     match outcome:
         case Sent():
             return _SENT
         case FailedForGood():
             return _Verdict(Status.FAILED, Reason.REFUSED)
         case FailedForNow(retry_after=asked):
-            assert now is not None  # noqa: S101  # settle asks for it if any outcome is of this kind
             jitter = random.random()  # noqa: S311  # no secret
             retry_at = policy.retry_at(
                 delivery.attempt, now, jitter, expires_at=delivery.expires_at, asked=asked

@@ -72,45 +72,64 @@ def claim(limit: int, shard: Shard) -> str:
         RETURNING m.occasion_on, m.user_id, m.kind, m.fence, m.attempt, m.due_at, m.expires_at, m.years,
             m.status, j.first_name, j.last_name, j.email
     )
-    SELECT * FROM claimed
-    UNION ALL
-    SELECT occasion_on, user_id, kind, NULL, NULL, NULL, NULL, NULL, 'STALE', NULL, NULL, NULL
-    FROM judged WHERE verdict IS NULL
+    SELECT * FROM (
+        SELECT * FROM claimed
+        UNION ALL
+        SELECT occasion_on, user_id, kind, NULL, NULL, NULL, NULL, NULL, 'STALE', NULL, NULL, NULL
+        FROM judged WHERE verdict IS NULL
+    ) AS found
+    ORDER BY due_at, occasion_on, user_id, kind
     """  # noqa: S608  # the parts are our own literals
 
 
+# Rows are taken in the order of their keys, one look-up each: the scheduler's connections join in no other way.
+# A literal status would be one of the ledger's alone, and lead through all that is on its way for each outcome.
+_SETTLE = """
+    WITH clock AS MATERIALIZED (SELECT service_now() AS now),
+    outcome AS MATERIALIZED (
+        SELECT *, 'SENDING' AS held FROM unnest({arrays}) AS o ({columns})
+        ORDER BY o.occasion_on, o.user_id, o.kind
+    ), settled AS (
+        UPDATE messages m SET
+            {changes}, lease_until = NULL, updated_at = (SELECT now FROM clock)
+        FROM outcome o
+        WHERE m.occasion_on = o.occasion_on AND m.user_id = o.user_id AND m.kind = o.kind
+          AND m.status = o.held AND m.fence = o.fence
+        RETURNING m.status
+    )
+    SELECT status, count(*) FROM settled GROUP BY status
+"""
+_FENCE_ARRAYS = """
+    CAST(:occasion_on AS date[]), CAST(:user_id AS uuid[]), CAST(:kind AS text[]), CAST(:fence AS bigint[])
+"""
+SETTLE_SENT = text(
+    _SETTLE.format(
+        arrays=_FENCE_ARRAYS,
+        columns="occasion_on, user_id, kind, fence",
+        changes="status = 'SENT', reason = NULL, sent_at = (SELECT now FROM clock)",
+    )
+)
 # What was given up by us after an attempt that may have arrived is UNKNOWN, as domain.message has it.
-SETTLE = text("""
-    WITH outcome AS MATERIALIZED (
-        SELECT * FROM unnest(
-            CAST(:occasion_on AS date[]), CAST(:user_id AS uuid[]), CAST(:kind AS text[]),
-            CAST(:fence AS bigint[]), CAST(:status AS text[]), CAST(:reason AS text[]),
-            CAST(:retry_at AS timestamptz[]), CAST(:may_have_arrived AS boolean[]),
-            CAST(:uncounted AS integer[])
-        ) AS o (occasion_on, user_id, kind, fence, status, reason, retry_at, may_have_arrived, uncounted)
-    ), held AS MATERIALIZED (
-        SELECT m.occasion_on, m.user_id, m.kind, o.retry_at, o.uncounted,
-            m.may_have_arrived OR o.may_have_arrived AS may_have_arrived,
-            CASE
+SETTLE = text(
+    _SETTLE.format(
+        arrays=f"""{_FENCE_ARRAYS},
+            CAST(:status AS text[]), CAST(:reason AS text[]), CAST(:retry_at AS timestamptz[]),
+            CAST(:may_have_arrived AS boolean[]), CAST(:uncounted AS integer[])
+        """,
+        columns="occasion_on, user_id, kind, fence, status, reason, retry_at, may_have_arrived, uncounted",
+        changes="""
+            status = CASE
                 WHEN o.reason = 'attempts-used-up' AND (m.may_have_arrived OR o.may_have_arrived) THEN 'UNKNOWN'
                 ELSE o.status
-            END AS status,
-            CASE WHEN o.status = 'RETRYING' AND m.reason = 'operator' THEN 'operator' ELSE o.reason END AS reason
-        FROM messages m JOIN outcome o
-          ON m.occasion_on = o.occasion_on AND m.user_id = o.user_id AND m.kind = o.kind
-        WHERE m.status = 'SENDING' AND m.fence = o.fence
-        ORDER BY m.occasion_on, m.user_id, m.kind
-        FOR NO KEY UPDATE OF m
+            END,
+            reason = CASE WHEN o.status = 'RETRYING' AND m.reason = 'operator' THEN 'operator' ELSE o.reason END,
+            retry_at = o.retry_at,
+            attempt = m.attempt - o.uncounted,
+            may_have_arrived = m.may_have_arrived OR o.may_have_arrived,
+            sent_at = CASE WHEN o.status = 'SENT' THEN (SELECT now FROM clock) END
+        """,
     )
-    UPDATE messages m SET
-        status = h.status, reason = h.reason, retry_at = h.retry_at, lease_until = NULL,
-        attempt = m.attempt - h.uncounted, may_have_arrived = h.may_have_arrived,
-        sent_at = CASE WHEN h.status = 'SENT' THEN service_now() END,
-        updated_at = service_now()
-    FROM held h
-    WHERE m.occasion_on = h.occasion_on AND m.user_id = h.user_id AND m.kind = h.kind
-    RETURNING m.status
-""")
+)
 
 
 def reap(limit: int, shard: Shard, *, retries: bool) -> str:
@@ -118,7 +137,8 @@ def reap(limit: int, shard: Shard, *, retries: bool) -> str:
     used_up = "m.attempt >= CAST(:attempts_max AS integer)" if retries else "true"
     used_up_reason = "attempts-used-up" if retries else "lease-lost"
     return f"""
-    WITH lost AS MATERIALIZED (
+    WITH clock AS MATERIALIZED (SELECT service_now() AS now),
+    lost AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind, {used_up} AS is_last
         FROM messages m
         WHERE m.status = 'SENDING' AND m.lease_until < clock_timestamp() {_in(shard)}
@@ -129,8 +149,8 @@ def reap(limit: int, shard: Shard, *, retries: bool) -> str:
     UPDATE messages m SET
         status = CASE WHEN l.is_last THEN 'UNKNOWN' ELSE 'RETRYING' END,
         reason = CASE WHEN l.is_last THEN '{used_up_reason}' WHEN m.reason = 'operator' THEN m.reason ELSE 'lease-lost' END,
-        retry_at = CASE WHEN NOT l.is_last THEN least(service_now(), m.expires_at) END,
-        lease_until = NULL, may_have_arrived = true, updated_at = service_now()
+        retry_at = CASE WHEN NOT l.is_last THEN least((SELECT now FROM clock), m.expires_at) END,
+        lease_until = NULL, may_have_arrived = true, updated_at = (SELECT now FROM clock)
     FROM lost l
     WHERE m.occasion_on = l.occasion_on AND m.user_id = l.user_id AND m.kind = l.kind
     RETURNING m.status
@@ -138,17 +158,16 @@ def reap(limit: int, shard: Shard, *, retries: bool) -> str:
 
 
 def expire(limit: int, shard: Shard) -> str:
-    """Return the statement that ends what missed its window; by its index, since nothing waits for longer."""
+    """Return the statement that ends what missed its window, those that missed it first."""
     return f"""
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     late AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind
         FROM messages m
         WHERE {OPEN}
-          AND {WANTED_AT} <= (SELECT now FROM clock)
           AND m.expires_at <= (SELECT now FROM clock)
           {_in(shard)}
-        ORDER BY {WANTED_AT}
+        ORDER BY m.expires_at
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
     )

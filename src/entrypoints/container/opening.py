@@ -131,6 +131,7 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
         engine = adapters.engine()
         stack.push_async_callback(engine.dispose)
         stack.push_async_callback(adapters.outbox_engine().dispose)
+        stack.push_async_callback(adapters.scheduler_engine().dispose)
         if redis_url is not None:
             stack.push_async_callback(adapters.cache().aclose)
         try:

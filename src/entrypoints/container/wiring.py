@@ -90,6 +90,7 @@ class Service(containers.DeclarativeContainer):
 
     policy = settings.provided.policy
     unit_of_work = adapters.unit_of_work.provider
+    scheduler_unit_of_work = adapters.scheduler_unit_of_work.provider
     state = providers.Singleton(SchedulerState)
     cached = providers.Container(Cache, settings=settings, adapters=adapters)
     user_reader = providers.Selector(
@@ -113,7 +114,7 @@ class Service(containers.DeclarativeContainer):
         compare_clocks=providers.Singleton(CompareClocks, unit_of_work, providers.Singleton(SystemClock)),
         send_due=providers.Singleton(
             SendDueMessages,
-            unit_of_work,
+            scheduler_unit_of_work,
             adapters.channel,
             settings.provided.retry_policy,
             settings.provided.lease,
@@ -123,12 +124,12 @@ class Service(containers.DeclarativeContainer):
         ),
         keep=providers.Singleton(
             KeepLedger,
-            unit_of_work,
+            scheduler_unit_of_work,
             adapters.channel,
             settings.provided.retry_policy,
             settings.provided.retries_unknown,
         ),
-        next_due=providers.Singleton(NextDue, unit_of_work),
+        next_due=providers.Singleton(NextDue, scheduler_unit_of_work),
         policy=policy,
         clock=adapters.clock,
         state=state,

@@ -9,7 +9,7 @@ import attrs
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from application.dispatch import KeepLedger, NextDue, SendDueMessages
+from application.dispatch import DispatchReport, KeepLedger, NextDue, SendDueMessages
 from application.errors import StoreUnavailable
 from application.planning import PlanMessages, PlanOpenAnew
 from application.ports import Clock
@@ -26,6 +26,8 @@ CLOCK_CHECK_EVERY_S = 60.0
 SLEEP_MAX = timedelta(minutes=5)
 """How long at most it sleeps without asking for the next due instant: another process may have planned."""
 PAUSE_MAX_S = 5.0
+LANES = 2
+"""How many batches of this process are on their way at once: PostgreSQL works on one while the other is sent."""
 _PAUSE_AFTER_FAILURE_S = (0.5, 1, 2, 5, 10)
 
 
@@ -93,20 +95,7 @@ class Scheduler:
 
     async def _dispatch_tick(self, stopping: asyncio.Event) -> None:
         self._poke.clear()
-        pause: timedelta | None = None
-        while not stopping.is_set():
-            report = await self.send_due()
-            pause = report.pause
-            if report.claimed == 0 and report.stale == 0:
-                break
-            self.state.last_tick_at = self.clock.now()
-            log.info(
-                "batch_settled",
-                claimed=report.claimed,
-                lost=report.lost,
-                stale=report.stale,
-                **{status.lower(): count for status, count in report.settled.items()},
-            )
+        pause = await self._drain(stopping)
         now = self.clock.now()
         self.state.last_tick_at = now
         if pause is not None:
@@ -116,6 +105,42 @@ class Scheduler:
         self.state.next_due_at = await self.next_due()
         wake_at = min(self.state.next_due_at or now + SLEEP_MAX, now + SLEEP_MAX)
         await self._sleep_until(wake_at, stopping, self._poke)
+
+    async def _drain(self, stopping: asyncio.Event) -> timedelta | None:
+        """Send until nothing is due; return for how long the channel takes nothing.
+
+        While one lane sends, another one claims or completes. What fails in one leaves the others their time.
+        """
+        first = await self._send_batch()
+        if not first.goes_on:
+            return first.pause
+        lanes = await asyncio.gather(
+            *(self._run_lane(stopping) for _ in range(LANES)), return_exceptions=True
+        )
+        for ended in lanes:
+            if isinstance(ended, BaseException):
+                raise ended
+        return next((ended for ended in lanes if isinstance(ended, timedelta)), None)
+
+    async def _run_lane(self, stopping: asyncio.Event) -> timedelta | None:
+        while not stopping.is_set():
+            report = await self._send_batch()
+            if not report.goes_on:
+                return report.pause
+        return None
+
+    async def _send_batch(self) -> DispatchReport:
+        report = await self.send_due()
+        if report.claimed:
+            self.state.last_tick_at = self.clock.now()
+            log.info(
+                "batch_settled",
+                claimed=report.claimed,
+                lost=report.lost,
+                stale=report.stale,
+                **{status.lower(): count for status, count in report.settled.items()},
+            )
+        return report
 
     async def _keep_tick(self, stopping: asyncio.Event) -> None:
         report = await self.keep()

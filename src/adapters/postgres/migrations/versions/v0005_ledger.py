@@ -18,15 +18,17 @@ _UP = (
     CREATE INDEX ix_messages_open ON messages (coalesce(retry_at, due_at))
     WHERE status IN ('SCHEDULED', 'RETRYING')
     """,
+    "CREATE INDEX ix_messages_expiring ON messages (expires_at) WHERE status IN ('SCHEDULED', 'RETRYING')",
     """
+    -- Of nothing but immutable parts, or it would be called for each row instead of becoming a part of the plan.
     CREATE FUNCTION is_kept_on(on_date date, month smallint, day smallint, rule text) RETURNS boolean
     LANGUAGE sql IMMUTABLE AS $$
         SELECT CASE
             WHEN extract(month FROM on_date) = month AND extract(day FROM on_date) = day THEN true
-            WHEN month = 2 AND day = 29 AND rule = 'feb28' THEN to_char(on_date, 'MMDD') = '0228'
-                AND to_char(on_date + 1, 'MMDD') = '0301'
-            WHEN month = 2 AND day = 29 AND rule = 'mar1' THEN to_char(on_date, 'MMDD') = '0301'
-                AND to_char(on_date - 1, 'MMDD') = '0228'
+            WHEN month = 2 AND day = 29 AND rule = 'feb28' THEN extract(month FROM on_date) = 2
+                AND extract(day FROM on_date) = 28 AND extract(day FROM on_date + 1) = 1
+            WHEN month = 2 AND day = 29 AND rule = 'mar1' THEN extract(month FROM on_date) = 3
+                AND extract(day FROM on_date) = 1 AND extract(day FROM on_date - 1) = 28
             ELSE false
         END
     $$
@@ -61,6 +63,7 @@ _DOWN = (
     "DROP TABLE channels",
     "DROP TABLE bookmark",
     "DROP FUNCTION is_kept_on",
+    "DROP INDEX ix_messages_expiring",
     "DROP INDEX ix_messages_open",
     "CREATE INDEX ix_messages_scheduled ON messages (due_at) WHERE status = 'SCHEDULED'",
     "CREATE INDEX ix_messages_retrying ON messages (retry_at) WHERE status = 'RETRYING'",
