@@ -32,10 +32,9 @@ from adapters.postgres import partitions
 from adapters.postgres.database import migrate, open_engine, set_clock
 from adapters.postgres.invalidations import write_invalidations
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
-from application.deliveries import Delivery, Outcome, Sent
+from application.deliveries import Delivery, DeliveryChannel, Outcome, Sent
 from application.dispatch import SendDueMessages
 from application.planning import PlanAnew, PlanMessages
-from application.ports import DeliveryChannel
 from domain.due import SendPolicy
 from domain.events import Event
 from domain.message import RetryPolicy
@@ -58,6 +57,9 @@ class NoChannel(DeliveryChannel):
 
     async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [Sent()] * len(deliveries)
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 async def _tell_nobody(_events: Sequence[Event]) -> None:
@@ -229,7 +231,7 @@ class Cpu:
 
 
 def _is_ours(process: Path) -> bool:
-    return Path(os.readlink(process / "cwd")).is_relative_to(_folders[-1]) if _folders else False
+    return (process / "cwd").readlink().is_relative_to(_folders[-1]) if _folders else False
 
 
 _folders: list[str] = []
