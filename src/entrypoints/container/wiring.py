@@ -78,6 +78,7 @@ class Cache(containers.DeclarativeContainer):
         auditor,
         providers.Singleton(RefreshTodaysLists, compute_list, lists),
         adapters.clock,
+        adapters.cache,
     )
 
 
