@@ -72,6 +72,8 @@ def test_importing_tells_rows_and_problems_and_changes_nothing_twice(
 def test_an_import_of_another_program_s_file_is_undone(service: RunningService, file: Path) -> None:
     text = "Vorname;Nachname;E-Mail;Geburtstag\r\nJörg;Müller;joerg@example.com;07.04.1992\r\n"
     file.write_bytes(text.encode("cp1252"))
+    turned = service.command("import", "--dry-run", "--date-order", "month-first", str(file))
+    assert "dates month-first" in turned.stderr
     done = service.command("import", "--timezone", "Europe/Berlin", str(file))
     assert done.stderr.startswith("read as: csv, german, windows-1252, semicolons, dates day-first\n")
     assert "1 created" in done.stdout
@@ -83,6 +85,8 @@ def test_an_import_of_another_program_s_file_is_undone(service: RunningService, 
 
 
 def test_everybody_leaves_as_a_file(service: RunningService, file: Path) -> None:
+    file.write_text(GOOD, encoding="utf-8")
+    service.command("import", str(file))
     exported = service.command("export", "--output", str(file))
     assert exported.returncode == 0, exported.stderr
     assert "unchanged, 0 left out" in service.command("import", str(file)).stdout
@@ -92,6 +96,8 @@ def test_everybody_leaves_as_a_file(service: RunningService, file: Path) -> None
 
 
 def test_a_complete_list_that_lacks_many_must_be_confirmed(service: RunningService, file: Path) -> None:
+    file.write_text(GOOD, encoding="utf-8")
+    service.command("import", str(file))
     file.write_text("email\nnobody@example.com\n", encoding="utf-8")
     refused = service.command("import", "--complete", str(file))
     assert (refused.returncode, "confirm the number" in refused.stderr) == (1, True)

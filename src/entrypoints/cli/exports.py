@@ -12,7 +12,7 @@ from entrypoints.cli.service_client import base_url, opened_client, refuse_probl
 @click.option(
     "--format",
     "form",
-    type=click.Choice([*ExportFormat]),
+    type=click.Choice([form.value for form in ExportFormat]),
     default="csv",
     show_default=True,
     help="What is written.",

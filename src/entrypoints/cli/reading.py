@@ -51,7 +51,7 @@ _OPTIONS = (
     click.option("--timezone", help="The time zone of rows that name none."),
     click.option(
         "--date-order",
-        type=click.Choice([*DateOrder]),
+        type=click.Choice([order.value for order in DateOrder]),
         help="What comes first in dates such as 3/4/1990, which are errors otherwise.",
     ),
     click.option("--day-numbers", is_flag=True, help="Take 29281 for a spreadsheet's count of days."),
