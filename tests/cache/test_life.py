@@ -19,9 +19,7 @@ from tests.cache.world import ValkeyWorld, World, raw_client, valkey_clients
 MUTANTS: dict[str, dict[str, Any]] = {  # those that lives find within seconds; the orders find them all
     "a fill without its lease": {"cache_class": mutants.FillingAnyhow},
     "a lease that outlives an invalidation": {"cache_class": mutants.KeepingLeases},
-    "an answer that is judged before it is there": {"trust_class": mutants.JudgingEarly},
     "no lease of the reader": {"trust_class": mutants.WithoutLease},
-    "overdue keys that nobody minds": {"trust_class": mutants.BlindToOverdue},
 }
 
 
