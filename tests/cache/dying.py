@@ -115,7 +115,7 @@ async def act(database_url: str, redis_url: str, namespace: str, task: dict[str,
     await engine.dispose()
 
 
-def main(*addresses: str) -> None:
+def main(database_url: str, redis_url: str, namespace: str) -> None:
     for line in sys.stdin:
         reading, telling = os.pipe()
         child = os.fork()
@@ -123,7 +123,7 @@ def main(*addresses: str) -> None:
             status = 1
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where it would log
             try:
-                asyncio.run(act(*addresses, json.loads(line), telling))  # type: ignore[arg-type]  # three of them
+                asyncio.run(act(database_url, redis_url, namespace, json.loads(line), telling))
                 status = 0
             finally:
                 os._exit(status)

@@ -13,9 +13,12 @@ import attrs
 import pytest
 
 from adapters.redis.cache import RedisCache
+from application.observing import Source
 from application.views import UserView
 from domain.user import UserId
 from tests.cache.conftest import OpenWorld
+from tests.cache.intercepting import InterceptedCache
+from tests.cache.stopping import Stop
 from tests.cache.world import ADA, Process, World
 
 pytestmark = pytest.mark.servers
@@ -140,3 +143,19 @@ async def test_in_a_sweep_that_finds_a_cache_put_back(
     died = await die_everywhere(world, process, sweep)
     calls = ("take", "sweep", "deliver_again", "keep", "poll")
     assert set(died) == {f"{when} {call}" for when in ("before", "after") for call in calls}
+
+
+@pytest.mark.parametrize("after", (False, True))
+async def test_a_request_that_is_cancelled_while_the_cache_is_told_ends_when_it_has_been(
+    world: World, process: Process, other: Process, ada: UserView, *, after: bool
+) -> None:
+    await other.warm_up(ada)
+    stop = Stop("invalidate", after=after)
+    writer = await world.started(cache=InterceptedCache(world.cache, stop))
+    async with stop.stopped(writer.rename(ada, "Augusta")) as writing:
+        writing.cancel()
+        await stop.turns(3)
+        assert not writing.done()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert await other.name(ada) == ("Augusta", Source.MISS)
