@@ -1,11 +1,15 @@
-"""A process that writes or sweeps once, and kills itself at a call of its ports: python -m tests.cache.dying."""
+"""A process that changes a person, or sweeps, and kills itself at one of the calls; started by test_dying.
+
+For each line on its standard input a fork of it does the work; the answer tells where that one died.
+"""
 
 import asyncio
+import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import attrs
@@ -13,81 +17,124 @@ import attrs
 from adapters.postgres.database import open_engine
 from adapters.postgres.invalidations import PostgresInvalidationLog
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
+from adapters.postgres.users import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
-from application.cache_ports import CachePort
-from application.observing import CacheObserver
 from application.ports import EventHandler
-from application.sweeping import InvalidateAtOnce, SweepInvalidations
-from application.trust import Trust
-from application.users import ChangeUser
-from domain.due import SendPolicy
-from domain.events import Event
+from application.trust import QUIET_AFTER_S
 from domain.user import UserId
-from tests.cache.intercepting import InterceptedCache, InterceptedLog
+from tests.cache.intercepting import Around, InterceptedCache, InterceptedLog
+from tests.cache.world import PATIENCE, ServersWorld, Told, raw_client
 
 T = TypeVar("T")
 
 
-@attrs.define
-class Death:
-    """Comes at one of the moments before and after the calls of ports, which are counted from 0."""
+@attrs.define(eq=False)
+class Dying(Around):
+    """Kills this process at the so many-th call, before it is made or when it was answered."""
 
-    moment: int
+    number: int
+    after: bool
+    tell: int
+    calls: int = -1
+    is_armed: bool = False
 
     async def __call__(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
-        self._pass()
+        if not self.is_armed:
+            return await call()
+        self.calls += 1
+        is_last = self.calls == self.number
+        if is_last and not self.after:
+            self._die(f"before {name}")
         answer = await call()
-        self._pass()
+        if is_last:
+            self._die(f"after {name}")
         return answer
 
-    def _pass(self) -> None:
-        if self.moment == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.moment -= 1
+    def _die(self, where: str) -> None:
+        os.write(self.tell, where.encode())
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
-@attrs.frozen
-class DyingHandler:
-    """Hears of a commit; death may come before, meanwhile and after."""
+class Intercepted:
+    """Any port, with somebody around its calls."""
 
-    handler: EventHandler
-    death: Death
+    def __init__(self, port: Any, around: Around) -> None:
+        self._port, self._around = port, around
 
-    async def __call__(self, events: Sequence[Event]) -> None:
-        await self.death("tell", lambda: self.handler(events))
+    def __getattr__(self, name: str) -> Any:
+        async def call(*arguments: Any, **named: Any) -> Any:
+            return await self._around(name, lambda: getattr(self._port, name)(*arguments, **named))
+
+        return call
 
 
-async def write(database_url: str, cache: CachePort, death: Death, user_id: UserId) -> None:
+class DyingUnitOfWork(PostgresUnitOfWork):
+    """A transaction in which one may die at each call, and between the commit and what follows."""
+
+    __slots__ = ("_around",)
+
+    def __init__(self, engine: Any, handler: EventHandler, around: Around) -> None:
+        super().__init__(engine, lambda events: around("tell", lambda: handler(events)))
+        self._around = around
+
+    async def __aenter__(self) -> Self:
+        await self._around("begin work", super().__aenter__)
+        self.users = Intercepted(self.users, self._around)
+        self.messages = Intercepted(self.messages, self._around)
+        return self
+
+    async def commit(self) -> None:
+        await self._around("commit", super().commit)
+
+
+async def act(database_url: str, redis_url: str, namespace: str, task: dict[str, Any], tell: int) -> None:
+    """Do one task, or die in it."""
     engine = open_engine(database_url)
-    trust = Trust(PostgresInvalidationLog(engine), lambda: 0.0, CacheObserver())
-    await trust.renew()
-    told = DyingHandler(InvalidateAtOnce(InterceptedCache(cache, death), trust), death)
-    change = ChangeUser(lambda: PostgresUnitOfWork(engine, told), SendPolicy())
-    await death("change", lambda: change(user_id, {"first_name": "Changed"}))
-    await engine.dispose()
-
-
-async def sweep(database_url: str, cache: CachePort, death: Death) -> None:
-    engine = open_engine(database_url)
-    log = PostgresInvalidationLog(engine)
-    trust = Trust(log, lambda: 1000.0, CacheObserver())
-    await trust.renew()
-    await SweepInvalidations(
-        InterceptedLog(log, death), InterceptedCache(cache, death), trust, CacheObserver()
-    )(0)
-    await engine.dispose()
-
-
-async def main(what: str, moment: str, *where: str) -> None:
-    database_url, redis_url, namespace, user = where
-    cache = open_redis_cache(redis_url, namespace, observer=CacheObserver(), patience=20)
-    death = Death(int(moment))
-    if what == "write":
-        await write(database_url, cache, death, UserId(UUID(user)))
-    else:
-        await sweep(database_url, cache, death)
+    around = Dying(task["number"], task["after"], tell)
+    cache = open_redis_cache(redis_url, namespace, observer=Told(), patience=PATIENCE)
+    async with raw_client(redis_url) as raw:
+        world = ServersWorld(
+            cache=cache,
+            log=PostgresInvalidationLog(engine),
+            user_reader=PostgresUserReader(engine),
+            engine=engine,
+            raw=raw,
+        )
+        process = await world.started(
+            cache=InterceptedCache(cache, around),
+            log=InterceptedLog(world.log, around),
+            begin=lambda handler: DyingUnitOfWork(engine, handler, around),
+        )
+        process.trust._batch_seen_at -= QUIET_AFTER_S
+        around.is_armed = True
+        if task["work"] == "sweep":
+            await process.sweep(0)
+        else:
+            await process.change(UserId(UUID(task["user"])), task["values"])
     await cache.aclose()
+    await engine.dispose()
+
+
+def main(database_url: str, redis_url: str, namespace: str) -> None:
+    for line in sys.stdin:
+        reading, telling = os.pipe()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where it would log
+            try:
+                asyncio.run(act(database_url, redis_url, namespace, json.loads(line), telling))
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(telling)
+        where = os.read(reading, 100).decode()
+        os.close(reading)
+        _, status = os.waitpid(child, 0)
+        answer = {"where": where, "signal": status & 0x7F, "status": status >> 8}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    main(*sys.argv[1:])

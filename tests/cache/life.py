@@ -20,7 +20,9 @@ T = TypeVar("T")
 OpenWorld = Callable[[], AbstractAsyncContextManager[World]]
 
 _ACTORS_MAX = 5
+_FAULTS_MAX = 4
 _numbers = st.integers(0, 2)
+_steps = st.sampled_from((0, 1, 2, 3, 4, 5, 99))
 _actors = st.integers(0, _ACTORS_MAX - 1)
 
 
@@ -45,20 +47,22 @@ class CacheMachine(RuleBasedStateMachine):
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
         self._names = itertools.count(1)
+        self._faults = 0
         self._restores: list[Restore] = []
         self._processes: list[Process] = []
         self._owners: dict[str, Process] = {}
 
-    @initialize()
-    def open(self) -> None:
-        self._do(self._open())
+    @initialize(warm=st.booleans())
+    def open(self, *, warm: bool) -> None:
+        self._do(self._open(warm=warm))
 
-    async def _open(self) -> None:
+    async def _open(self, *, warm: bool) -> None:
         world = await self._stack.enter_async_context(type(self).open_world())
         stepper = Stepper(after=frozenset({"look", "load", "poll"}))
         self._scene = await Scene.opened(world, stepper, **self.kinds)
         self._processes = [await self._scene.process() for _ in range(3)]
-        await self._processes[0].warm_up(self._scene.ada)
+        if warm:
+            await self._processes[0].warm_up(self._scene.ada)
 
     def teardown(self) -> None:
         try:
@@ -84,32 +88,20 @@ class CacheMachine(RuleBasedStateMachine):
             for bypass, number in process.told.bypasses.items():
                 self.seen[f"bypass {bypass}"] += number
 
-    # What actors do, a call at a time
-
     @precondition(lambda self: self._has_room)
-    @rule(number=_numbers)
-    def read(self, number: int) -> None:
-        self._begin(self._scene.read, number)
-
-    @precondition(lambda self: self._has_room)
-    @rule(number=_numbers)
-    def write(self, number: int) -> None:
-        self._begin(self._scene.write, number)
-
-    @precondition(lambda self: self._has_room)
-    @rule(number=_numbers)
-    def sweep(self, number: int) -> None:
-        self._begin(self._scene.sweep, number)
-
-    @precondition(lambda self: self._has_room)
-    @rule(number=_numbers)
-    def poll(self, number: int) -> None:
-        self._begin(self._scene.poll, number)
-
-    @precondition(lambda self: self._has_room)
-    @rule()
-    def write_by_hand(self) -> None:
-        self._begin(lambda _: self._write_by_hand(), 0)
+    @rule(
+        what=st.sampled_from(("read", "read", "write", "sweep", "hand", "poll")),
+        number=_numbers,
+        steps=_steps,
+    )
+    def begin(self, what: str, number: int, steps: int) -> None:
+        """Let a process begin something, and take so many steps unless it has to wait for another."""
+        scene = self._scene
+        acts = {"read": scene.read, "write": scene.write, "sweep": scene.sweep, "poll": scene.poll}
+        actor = self._begin(acts.get(what, self._write_by_hand), number)
+        for _ in range(steps):
+            if actor in self._options:
+                self._do(scene.stepper.go_on(actor))
 
     @precondition(lambda self: self._options)
     @rule(numbers=st.lists(_actors, min_size=1, max_size=12))
@@ -117,13 +109,6 @@ class CacheMachine(RuleBasedStateMachine):
         for number in numbers:
             if self._options:
                 self._do(self._scene.stepper.go_on(self._options[number % len(self._options)]))
-
-    # What is done without a pause
-
-    @rule(number=_numbers)
-    def look_twice(self, number: int) -> None:
-        for _ in range(2):
-            self._do(self._scene.read(self._processes[number]))
 
     @rule(number=_numbers, sweeps=st.booleans())
     def keep_up(self, number: int, *, sweeps: bool) -> None:
@@ -133,12 +118,11 @@ class CacheMachine(RuleBasedStateMachine):
         for process in self._processes:
             self._do(process.trust.renew())
 
-    # What befalls them all
-
     @rule(seconds=st.sampled_from((0.1, 0.2, 0.3, 0.6, 1.1, 2.1, 5.1)))
     def time_goes_on(self, seconds: float) -> None:
         self._do(self._scene.world.pass_time(seconds))
 
+    @precondition(lambda self: self._faults < _FAULTS_MAX)
     @rule(what=st.sampled_from(("copy", "failover", "flush", "watermark", "death", "tidy")), number=_numbers)
     def something_befalls_them(self, what: str, number: int) -> None:
         world = self._scene.world
@@ -158,6 +142,7 @@ class CacheMachine(RuleBasedStateMachine):
                 self._do(TidyOutbox(world.log)())
             case _:
                 return
+        self._faults += 1
         self.seen[what] += 1
 
     async def _replace(self, number: int) -> None:
@@ -177,11 +162,18 @@ class CacheMachine(RuleBasedStateMachine):
             if task.done():
                 del self._scene.stepper.tasks[actor]
                 task.result()
+        self._do(self._peek())
+
+    async def _peek(self) -> None:
+        """Look at what every process would serve now, also one that has just polled."""
+        fresh = await self._scene.process()
+        for process in (*self._processes, fresh):
+            await self._scene.peek(process)
 
     async def _lose_watermark(self) -> None:
         await self._scene.world.lose_watermark(await self._scene.world.placed())
 
-    async def _write_by_hand(self) -> None:
+    async def _write_by_hand(self, _: Process) -> None:
         world, ada = self._scene.world, self._scene.ada
         name = f"Ada {next(self._names)}"
         await world.rename_by_hand(ada, name)
@@ -197,7 +189,7 @@ class CacheMachine(RuleBasedStateMachine):
     def _has_room(self) -> bool:
         return bool(self._processes) and len(self._scene.stepper.tasks) < _ACTORS_MAX
 
-    def _begin(self, work: Callable[[Process], Awaitable[None]], number: int) -> None:
+    def _begin(self, work: Callable[[Process], Awaitable[None]], number: int) -> str:
         async def act() -> None:
             await work(self._processes[number])
 
@@ -206,6 +198,7 @@ class CacheMachine(RuleBasedStateMachine):
         stepper.cast(actor, act)
         self._owners[actor] = self._processes[number]
         self._do(stepper.go_on(actor))
+        return actor
 
     def _do(self, work: Awaitable[T]) -> T:
         async def wait() -> T:
