@@ -229,7 +229,7 @@ class Cpu:
 
 
 def _is_ours(process: Path) -> bool:
-    return Path(os.readlink(process / "cwd")).is_relative_to(_folders[-1]) if _folders else False
+    return (process / "cwd").readlink().is_relative_to(_folders[-1]) if _folders else False
 
 
 _folders: list[str] = []
