@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.postgres import partitions
 from adapters.postgres.database import migrate, open_engine, set_clock
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from application.planning import PlanMessages
@@ -38,6 +39,8 @@ async def measure(arguments: argparse.Namespace) -> None:
     async with database() as url:
         engine = open_engine(url)
         await migrate(engine)
+        async with engine.begin() as connection:
+            await partitions.add(connection, date(2024, 3, 1), date(2027, 6, 1))
         await set_clock(engine, datetime(2027, 3, 13, 12, tzinfo=UTC), speed=0)
         await add_people(engine, arguments.people, birthday=None)
         await vacuum(engine)

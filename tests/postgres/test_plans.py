@@ -1,5 +1,6 @@
 """How PostgreSQL carries out what the scheduler asks all day: by its indexes, whatever plan it has cached."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import timedelta
@@ -11,8 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres import statements
 from adapters.postgres.database import open_engine, set_clock
+from adapters.postgres.plan_statement import BY_LOOK_UPS, PLAN, plan_parameters
 from application.ports import ALL_SHARDS, Shard
-from tests.contract.adapters import START
+from domain.due import zone_table
+from tests.contract.adapters import POLICY, START
+from tests.contract.people import BERLIN, PI_DAY
 from tests.servers import fresh_engine
 
 pytestmark = pytest.mark.servers
@@ -136,6 +140,27 @@ async def test_an_outcome_costs_a_look_up_by_its_key_whatever_the_statistics_say
                 assert max(_rows_read(node) for node in nodes) <= 2 * _BATCH, (statistics, mode)
                 assert "Seq Scan" not in {node["Node Type"] for node in nodes}, (statistics, mode)
     await engine.dispose()
+
+
+async def test_a_plan_looks_up_each_message_also_in_a_month_that_was_empty(ledger: AsyncEngine) -> None:
+    """Statistics are from before the plan, as they are whenever a plan is repeated."""
+    async with ledger.begin() as connection:
+        await connection.execute(text("DELETE FROM messages"))
+    async with ledger.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text("VACUUM (ANALYZE) messages"))
+    table = zone_table(POLICY, PI_DAY, PI_DAY, [BERLIN])
+    parameters = {**plan_parameters(table, POLICY, ALL_SHARDS), "now": START}
+    async with ledger.begin() as connection:
+        await connection.execute(BY_LOOK_UPS)
+        assert (await connection.execute(PLAN, parameters)).all() == [("SCHEDULED", _ROWS)]
+    async with ledger.connect() as connection, asyncio.timeout(60):
+        await connection.execute(BY_LOOK_UPS)
+        found = (
+            await connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {PLAN.text}"), parameters)
+        ).scalar_one()
+    plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    assert max(_rows_read(node) for node in _nodes(plan)) <= 2 * _ROWS
 
 
 async def _explained(

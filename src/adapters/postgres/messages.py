@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from adapters.postgres import channel_rows, partitions, statements
 from adapters.postgres.message_rows import has_key, to_delivery, to_message, to_row
-from adapters.postgres.plan_statement import PLAN
+from adapters.postgres.plan_statement import BY_LOOK_UPS, PLAN, plan_parameters
 from adapters.postgres.tables import messages
 from adapters.postgres.transaction import Transaction
 from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent, pause_asked
@@ -37,25 +37,16 @@ class PostgresMessages(Messages):
     async def plan(
         self, table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard = ALL_SHARDS
     ) -> PlanReport:
-        rows = await self._transaction.connection.scalars(
+        if not table:
+            return PlanReport(0, 0)
+        await self._transaction.connection.execute(BY_LOOK_UPS)
+        rows = await self._transaction.connection.execute(
             PLAN,
-            {
-                "timezone": [row.timezone for row in table],
-                "on": [row.on for row in table],
-                "month": [row.month for row in table],
-                "day": [row.day for row in table],
-                "rule": [row.leap_day_rule for row in table],
-                "due_at": [row.due_at for row in table],
-                "wall_time": [row.wall_time for row in table],
-                "expires_at": [row.expires_at for row in table],
-                "default_rule": str(policy.leap_day_rule),
-                "guard_days": policy.greeted_guard.days,
-                "now": await self._transaction.now(),
-                "shard": shard.number,
-                "shards": shard.of,
-            },
+            {**plan_parameters(table, policy, shard), "now": await self._transaction.now()},
         )
-        added = self._changed(rows)
+        added = Counter({Status(status): count for status, count in rows})
+        if added:
+            self._transaction.tell(MessagesChanged())
         return PlanReport(added[Status.SCHEDULED], added[Status.SKIPPED], added[Status.EXPIRED])
 
     async def of_users(self, user_ids: Sequence[UserId]) -> Mapping[UserId, Sequence[Message]]:

@@ -1,8 +1,30 @@
 """The statement that plans everybody: the zone table joined with the users, under the rules of plan_user."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from sqlalchemy import text
 
 from adapters.postgres.statements import SHARD_OF_ID
+from application.ports import Shard
+from domain.due import SendPolicy, ZoneRow
+
+BY_LOOK_UPS = text("""
+    SELECT set_config('work_mem', '64MB', true), set_config('enable_seqscan', 'off', true),
+        set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+        set_config('enable_material', 'off', true), set_config('enable_bitmapscan', 'off', true)
+""")
+"""For the transaction: sorted in memory, and joined by index.
+
+A month that was empty when its statistics were taken would else be read through for each of its messages.
+"""
+
+# Said once more with constants, for the choice of the months that are looked at.
+_OF_TABLE = "m.occasion_on BETWEEN CAST(:first AS date) AND CAST(:last AS date)"
+_NEAR_TABLE = """
+    m.occasion_on BETWEEN CAST(:first AS date) - CAST(:guard_days AS integer)
+    AND CAST(:last AS date) + CAST(:guard_days AS integer)
+"""
 
 # Candidates are found without locks; then their users are locked and looked at once more, so that a
 # user who is changed meanwhile is planned as changed, or plans themselves.
@@ -17,12 +39,18 @@ PLAN = text(f"""
         SELECT u.id AS user_id, 'BIRTHDAY' AS kind, z.*
         FROM zone_table z JOIN users u
           ON u.timezone = z.timezone AND u.birthday_month = z.month AND u.birthday_day = z.day
-        WHERE u.deleted_at IS NULL
+        WHERE u.deleted_at IS NULL AND NOT EXISTS (
+            SELECT FROM messages m
+            WHERE {_OF_TABLE} AND m.occasion_on = z.occasion_on AND m.user_id = u.id AND m.kind = 'BIRTHDAY'
+        )
         UNION ALL
         SELECT u.id, 'ANNIVERSARY', z.*
         FROM zone_table z JOIN users u
           ON u.timezone = z.timezone AND u.anniversary_month = z.month AND u.anniversary_day = z.day
-        WHERE u.deleted_at IS NULL
+        WHERE u.deleted_at IS NULL AND NOT EXISTS (
+            SELECT FROM messages m
+            WHERE {_OF_TABLE} AND m.occasion_on = z.occasion_on AND m.user_id = u.id AND m.kind = 'ANNIVERSARY'
+        )
     ), owed AS MATERIALIZED (
         SELECT c.*, CASE c.kind
             WHEN 'BIRTHDAY' THEN extract(year FROM c.occasion_on)::int - u.birthday_year
@@ -32,7 +60,10 @@ PLAN = text(f"""
         WHERE u.deleted_at IS NULL
           AND u.timezone = c.timezone
           AND (c.rule IS NULL OR c.rule = coalesce(u.leap_day_rule, CAST(:default_rule AS text)))
-          AND {SHARD_OF_ID % "u.id"} % CAST(:shards AS integer) = CAST(:shard AS integer)
+          AND (
+            CAST(:shards AS integer) = 1
+            OR {SHARD_OF_ID % "u.id"} % CAST(:shards AS integer) = CAST(:shard AS integer)
+          )
           AND CASE c.kind
             WHEN 'BIRTHDAY' THEN
                 u.birthday_month = c.month AND u.birthday_day = c.day
@@ -43,41 +74,58 @@ PLAN = text(f"""
                 AND c.due_at >= u.anniversary_known_at
                 AND extract(year FROM u.anniversary_on) < extract(year FROM c.occasion_on)
           END
-          AND NOT EXISTS (
-            SELECT FROM messages m
-            WHERE m.occasion_on = c.occasion_on AND m.user_id = c.user_id AND m.kind = c.kind
-          )
         ORDER BY u.id, c.occasion_on
         FOR SHARE OF u
-    ), rival AS MATERIALIZED (
-        SELECT o.user_id, o.kind, o.occasion_on,
-            bool_or(m.status IN ('SENT', 'UNKNOWN') OR m.may_have_arrived) AS has_greeted,
-            bool_or(m.status = 'SENDING') AS is_greeting
-        FROM owed o JOIN messages m ON m.user_id = o.user_id AND m.kind = o.kind
-        WHERE (m.status IN ('SENDING', 'SENT', 'UNKNOWN') OR m.may_have_arrived)
-          AND m.occasion_on <> o.occasion_on
-          AND m.occasion_on > o.occasion_on - CAST(:guard_days AS integer)
-          AND m.occasion_on < o.occasion_on + CAST(:guard_days AS integer)
-        GROUP BY o.user_id, o.kind, o.occasion_on
     ), judged AS (
         SELECT o.*, CASE
-            WHEN r.has_greeted THEN 'SKIPPED'
+            WHEN rivals.has_greeted THEN 'SKIPPED'
             WHEN o.expires_at <= CAST(:now AS timestamptz) THEN 'EXPIRED'
             ELSE 'SCHEDULED'
         END AS status
-        FROM owed o LEFT JOIN rival r USING (user_id, kind, occasion_on)
-        WHERE r.is_greeting IS NOT TRUE
+        FROM owed o CROSS JOIN LATERAL (
+            SELECT
+                bool_or(m.status IN ('SENT', 'UNKNOWN') OR m.may_have_arrived) AS has_greeted,
+                bool_or(m.status = 'SENDING') AS is_greeting
+            FROM messages m
+            WHERE {_NEAR_TABLE} AND m.user_id = o.user_id AND m.kind = o.kind
+              AND m.occasion_on <> o.occasion_on
+              AND m.occasion_on > o.occasion_on - CAST(:guard_days AS integer)
+              AND m.occasion_on < o.occasion_on + CAST(:guard_days AS integer)
+        ) AS rivals
+        WHERE rivals.is_greeting IS NOT TRUE
+    ), added AS (
+        INSERT INTO messages (
+            occasion_on, user_id, kind, status, reason, due_at, expires_at, timezone, wall_time, years,
+            created_at, updated_at
+        )
+        SELECT j.occasion_on, j.user_id, j.kind, j.status,
+            CASE j.status WHEN 'SKIPPED' THEN 'greeted-recently' WHEN 'EXPIRED' THEN 'window-passed' END,
+            j.due_at, j.expires_at, j.timezone, j.wall_time, j.years,
+            CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+        FROM judged j
+        ORDER BY j.occasion_on, j.user_id, j.kind
+        ON CONFLICT DO NOTHING
+        RETURNING status
     )
-    INSERT INTO messages (
-        occasion_on, user_id, kind, status, reason, due_at, expires_at, timezone, wall_time, years,
-        created_at, updated_at
-    )
-    SELECT j.occasion_on, j.user_id, j.kind, j.status,
-        CASE j.status WHEN 'SKIPPED' THEN 'greeted-recently' WHEN 'EXPIRED' THEN 'window-passed' END,
-        j.due_at, j.expires_at, j.timezone, j.wall_time, j.years,
-        CAST(:now AS timestamptz), CAST(:now AS timestamptz)
-    FROM judged j
-    ORDER BY j.occasion_on, j.user_id, j.kind
-    ON CONFLICT DO NOTHING
-    RETURNING status
+    SELECT status, count(*) FROM added GROUP BY status
 """)  # noqa: S608  # the parts are our own literals
+
+
+def plan_parameters(table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard) -> Mapping[str, Any]:
+    """Return the parameters of PLAN, all but *now*."""
+    return {
+        "timezone": [row.timezone for row in table],
+        "on": [row.on for row in table],
+        "first": min(row.on for row in table),
+        "last": max(row.on for row in table),
+        "month": [row.month for row in table],
+        "day": [row.day for row in table],
+        "rule": [row.leap_day_rule for row in table],
+        "due_at": [row.due_at for row in table],
+        "wall_time": [row.wall_time for row in table],
+        "expires_at": [row.expires_at for row in table],
+        "default_rule": str(policy.leap_day_rule),
+        "guard_days": policy.greeted_guard.days,
+        "shard": shard.number,
+        "shards": shard.of,
+    }
