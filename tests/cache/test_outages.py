@@ -1,8 +1,13 @@
 """With a cache that is away, at any call, everything is answered, and rightly."""
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import pytest
 
-from application import cached_values
+from application import cached_values, sweeping
 from application.cache_ports import CacheUnavailable
 from application.errors import StoreUnavailable
 from application.observing import Bypass, Source
@@ -12,7 +17,9 @@ from tests.cache.intercepting import InterceptedCache, InterceptedLog
 from tests.cache.stopping import Failing
 from tests.cache.world import Process, World
 
-READING = ("look", "take_lease", "fill", "invalidate")
+T = TypeVar("T")
+
+READING = ("look", "follow", "take_lease", "fill", "invalidate")
 SWEEPING = ("sweep", "begin")
 whether_it_was_carried_out = pytest.mark.parametrize("after", (False, True))
 
@@ -55,6 +62,23 @@ async def test_a_cache_that_is_away_in_all_is_passed_by(world: World, ada: UserV
     await process.rename(ada, "Augusta")
     assert await process.name(ada) == ("Augusta", Source.BYPASS)
     away.names = set()
+    assert await process.name(ada) == ("Augusta", Source.MISS)
+
+
+async def test_who_was_held_up_does_not_take_that_for_the_silence_of_the_cache(
+    world: World, ada: UserView
+) -> None:
+    async def hold_up(name: str, call: Callable[[], Awaitable[T]]) -> T:
+        answer = asyncio.ensure_future(call())
+        if name == "invalidate":
+            await asyncio.sleep(0.01)  # it has been asked, and answers meanwhile
+            time.sleep(2 * sweeping.AT_ONCE_WITHIN_S)  # noqa: ASYNC251  # nothing else can be done by this process
+        return await answer
+
+    process = await world.started(cache=InterceptedCache(world.cache, hold_up))
+    await process.warm_up(ada)
+    await process.rename(ada, "Augusta")
+    assert not process.at_once.overdue.is_set()
     assert await process.name(ada) == ("Augusta", Source.MISS)
 
 

@@ -1,6 +1,7 @@
 """What stands between the cache and its server in these tests: something that goes wrong on demand."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from enum import Enum, auto
@@ -73,10 +74,10 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxy(url: str | None = None) -> AsyncIterator[Proxy]:
+async def proxy(url: str | None = None, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
     """Lend a proxy in front of the server at *url*, which is a Unix socket's, or in front of nothing."""
     made = Proxy(None if url is None else unquote(urlsplit(url).path))
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=tls)
     made.port = server.sockets[0].getsockname()[1]
     try:
         yield made

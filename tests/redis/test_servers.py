@@ -1,12 +1,15 @@
 """Servers of other kinds and in other states: a Cluster, a replica, a full one, one that forbids much, TLS."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
 from redis.asyncio import Redis
 from redis.asyncio.connection import SSLConnection
 from redis.crc import key_slot
@@ -212,6 +215,27 @@ async def _until_equal(cache: RedisCache, expected: Look) -> None:
     async with asyncio.timeout(20):
         while await cache.look(HERE, KEY) != expected:  # noqa: ASYNC110  # a replica tells nobody
             await asyncio.sleep(0.02)
+
+
+async def test_over_tls_a_server_is_believed_by_its_certificate(
+    own_server: tuple[str, Redis], tmp_path: Path
+) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ours.pem")
+    stranger.cert_pem.write_to_path(tmp_path / "strange.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    async with proxy(own_server[0], tls=context) as encrypted:
+        address = f"rediss://127.0.0.1:{encrypted.port}/0?ssl_ca_certs="
+        async with opened(f"{address}{tmp_path / 'ours.pem'}") as cache:
+            await cache.begin(HERE, 1)
+            assert await cache.take_lease(HERE, KEY, "a", lease_s=60)
+            assert await cache.fill(HERE, KEY, "a", FIRST, ttl_s=60)
+            assert await cache.look(HERE, KEY) == Look(FIRST, 1)
+        async with opened(f"{address}{tmp_path / 'strange.pem'}") as cache:
+            assert not await cache.is_healthy()
+            with pytest.raises(CacheUnavailable):
+                await cache.look(HERE, KEY)
 
 
 def test_an_address_says_how_the_server_is_spoken_to() -> None:

@@ -13,8 +13,8 @@ from tests.service.running import RunningService, running
 pytestmark = pytest.mark.servers
 
 IN_NEW_YORK = 130
-START = "2027-01-03T13:59:53Z"
-"""Seven seconds before it is nine in New York."""
+START = "2027-01-03T13:59:48Z"
+"""Twelve seconds before it is nine in New York."""
 
 
 def people() -> str:
