@@ -86,6 +86,8 @@ class CacheUnavailable(Exception):  # named for what happened
 class CachePort(Protocol):
     """A cache server. Every method may raise CacheUnavailable, and does so within the client's time-out.
 
+    Inside a unit of work every one raises CacheInTransaction: what is read there comes from the store.
+
     The first group are plain operations on keys of the namespace. The second carries the lease protocol;
     each of its methods is one round trip and atomic on the server.
     """

@@ -76,7 +76,10 @@ class SweepInvalidations:
             # forgotten it, what was stored before would pass for new.
             if begun is not None:
                 await self.cache.begin(begun, batch.number)
-        log.warning("watermark_gap_found", is_new_epoch=begun is not None)
+        if swept.watermark is None:
+            log.info("cache_found_empty", shard=shard)
+        else:
+            log.warning("watermark_gap_found", shard=shard, is_new_epoch=begun is not None)
         self.observer.gap_found(is_new_epoch=begun is not None)
         await self.trust.renew()
         return len(batch.keys)

@@ -38,6 +38,7 @@ class Trust:
     _poll: Poll | None = attrs.field(default=None, init=False)
     _until: float = attrs.field(default=0.0, init=False)
     _batch_seen_at: float = attrs.field(default=0.0, init=False)
+    _is_cut_off: bool = attrs.field(default=False, init=False)
 
     async def renew(self) -> None:
         """Ask the store anew. Raises StoreUnavailable; the lease then runs out by itself."""
@@ -50,11 +51,17 @@ class Trust:
         self._observer.polled(poll)
 
     async def try_to_renew(self) -> None:
-        """Ask the store anew, if it can be reached."""
+        """Ask the store anew, if it can be reached; the log hears of it when that changes."""
         try:
             await self.renew()
         except StoreUnavailable:
-            log.warning("trust_not_renewed")
+            if not self._is_cut_off:
+                log.warning("trust_not_renewed")
+            self._is_cut_off = True
+        else:
+            if self._is_cut_off:
+                log.info("trust_renewed")
+            self._is_cut_off = False
 
     @property
     def is_quiet(self) -> bool:

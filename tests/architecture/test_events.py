@@ -60,6 +60,9 @@ def test_an_event_is_a_fact_in_the_past(line: Line) -> None:
     assert re.fullmatch(r"[a-z]+(_[a-z]+)+", line.name)
     assert last.endswith("ed") or last in {
         "available",
+        "empty",
+        "found",
+        "up",
         "kept",
         "lost",
         "off",

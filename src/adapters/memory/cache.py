@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from application.cache_ports import CacheFigures, CachePort, Entry, Lease, Look, Place, Swept
+from application.transaction_guard import refuse_in_transaction
 
 _LIFETIME_MIN_S = 0.001  # what a server's lifetimes are counted in
 _TOKEN_MAX = 16
@@ -20,16 +21,21 @@ class _Cell:
     until: float
 
 
+@attrs.define
+class _Contents:
+    plain: dict[str, tuple[bytes, float]] = attrs.field(factory=dict)
+    cells: dict[tuple[Place, str], _Cell] = attrs.field(factory=dict)
+    watermarks: dict[Place, int] = attrs.field(factory=dict)
+
+
 class MemoryCache(CachePort):
     """A cache that dies with the process; *monotonic* tells when lifetimes are over."""
 
-    __slots__ = ("_cells", "_hits", "_misses", "_monotonic", "_plain", "_watermarks")
+    __slots__ = ("_contents", "_hits", "_misses", "_monotonic")
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._plain: dict[str, tuple[bytes, float]] = {}
-        self._cells: dict[tuple[Place, str], _Cell] = {}
-        self._watermarks: dict[Place, int] = {}
+        self._contents = _Contents()
         self._hits = 0
         self._misses = 0
 
@@ -55,7 +61,7 @@ class MemoryCache(CachePort):
         is_present = self._get(key) is not None
         if (only_if_absent and is_present) or (only_if_present and not is_present):
             return False
-        self._plain[key] = value, self._end_of(ttl_s)
+        self._held.plain[key] = value, self._end_of(ttl_s)
         return True
 
     async def set_many(self, entries: Sequence[tuple[str, bytes, float | None]]) -> None:
@@ -65,11 +71,13 @@ class MemoryCache(CachePort):
     async def delete(self, *keys: str) -> int:
         there = [key for key in dict.fromkeys(keys) if self._get(key) is not None]
         for key in there:
-            del self._plain[key]
+            del self._held.plain[key]
         return len(there)
 
     async def delete_prefix(self, prefix: str, *, limit: int) -> int:
-        there = [key for key in list(self._plain) if key.startswith(prefix) and self._get(key) is not None]
+        there = [
+            key for key in list(self._held.plain) if key.startswith(prefix) and self._get(key) is not None
+        ]
         return await self.delete(*there[: max(limit, 0)])
 
     async def is_healthy(self) -> bool:
@@ -84,7 +92,7 @@ class MemoryCache(CachePort):
         held: Entry | Lease | None = None
         if cell is not None:
             held = cell.entry if cell.entry is not None else Lease(cell.token or "")
-        return Look(held, self._watermarks.get(place))
+        return Look(held, self._held.watermarks.get(place))
 
     async def take_lease(
         self, place: Place, key: str, token: str, *, lease_s: float, renewing: bool = False
@@ -98,7 +106,7 @@ class MemoryCache(CachePort):
         if cell is not None and cell.entry is not None:
             cell.token = token
         else:
-            self._cells[place, key] = _Cell(None, token, self._end_of(lease_s))
+            self._held.cells[place, key] = _Cell(None, token, self._end_of(lease_s))
         return True
 
     async def fill(self, place: Place, key: str, token: str, entry: Entry, *, ttl_s: float) -> bool:
@@ -106,15 +114,15 @@ class MemoryCache(CachePort):
         cell = self._cell(place, key)
         if cell is None or cell.token != token:
             return False
-        self._cells[place, key] = _Cell(entry, None, self._end_of(ttl_s))
+        self._held.cells[place, key] = _Cell(entry, None, self._end_of(ttl_s))
         return True
 
     async def invalidate(self, keys: Sequence[tuple[Place, str]]) -> None:
         for placed in keys:
-            self._cells.pop(placed, None)
+            self._held.cells.pop(placed, None)
 
     async def sweep(self, place: Place, *, base: int, batch: int, keys: Sequence[tuple[str, int]]) -> Swept:
-        watermark = self._watermarks.get(place)
+        watermark = self._held.watermarks.get(place)
         if watermark is None or not base <= watermark < batch:
             return Swept(is_gap=True, watermark=watermark)
         for key, version in keys:
@@ -122,24 +130,30 @@ class MemoryCache(CachePort):
             if cell is not None and cell.entry is not None and 0 < version <= cell.entry.version:
                 cell.token = None
             else:
-                self._cells.pop((place, key), None)
-        self._watermarks[place] = batch
+                self._held.cells.pop((place, key), None)
+        self._held.watermarks[place] = batch
         return Swept(is_gap=False, watermark=batch)
 
     async def begin(self, place: Place, watermark: int) -> None:
-        self._watermarks.setdefault(place, watermark)
+        self._held.watermarks.setdefault(place, watermark)
+
+    @property
+    def _held(self) -> _Contents:
+        """What is there: for nobody inside a unit of work."""
+        refuse_in_transaction()
+        return self._contents
 
     def _get(self, key: str) -> bytes | None:
-        value, until = self._plain.get(key, (None, 0.0))
+        value, until = self._held.plain.get(key, (None, 0.0))
         if value is not None and self._monotonic() >= until:
-            del self._plain[key]
+            del self._held.plain[key]
             return None
         return value
 
     def _cell(self, place: Place, key: str) -> _Cell | None:
-        cell = self._cells.get((place, key))
+        cell = self._held.cells.get((place, key))
         if cell is not None and self._monotonic() >= cell.until:
-            del self._cells[place, key]
+            del self._held.cells[place, key]
             return None
         return cell
 

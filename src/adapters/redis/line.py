@@ -10,6 +10,7 @@ from adapters.redis.breaker import Breaker
 from adapters.redis.client import Client
 from application.cache_ports import CacheUnavailable
 from application.observing import CacheObserver
+from application.transaction_guard import refuse_in_transaction
 
 T = TypeVar("T")
 
@@ -29,7 +30,8 @@ class Line:
     _free: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(CONNECTIONS_MAX), init=False)
 
     def refuse_if_open(self, operation: str) -> None:
-        """Raise CacheUnavailable if a call would now be spared by the breaker."""
+        """Raise CacheUnavailable if a call would now be spared by the breaker; CacheInTransaction in one."""
+        refuse_in_transaction()
         if self._breaker.refuses:
             self._observer.operation_ended(operation, "unavailable", 0.0)
             raise CacheUnavailable("breaker open")

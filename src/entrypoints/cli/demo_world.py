@@ -14,7 +14,8 @@ from application.statistics import Statistics
 from domain.due import SendPolicy
 from domain.message import MessageKey, Status
 from domain.plan import Owed
-from entrypoints.container import MemoryAdapters, Service
+from entrypoints.container.families import MemoryAdapters
+from entrypoints.container.wiring import Service
 from entrypoints.settings import Settings
 
 _PEOPLE = "people_of_the_demo.csv"

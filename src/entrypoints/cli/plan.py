@@ -10,7 +10,7 @@ from rich.table import Table
 
 from domain.plan import Owed
 from entrypoints.cli.options import DateOption, one_sentence, ordered, settings, utc, write_json
-from entrypoints.container import FORESEEN, OpenService, opened_service
+from entrypoints.container.opening import FORESEEN, OpenService, opened_service
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ import uvicorn
 import uvloop
 
 from entrypoints.cli.options import InstantOption, one_sentence, settings
-from entrypoints.container import FORESEEN, Job, OpenService, opened_service
+from entrypoints.container.opening import FORESEEN, Job, OpenService, opened_service
 from entrypoints.http.app import create_app, with_edges
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Settings

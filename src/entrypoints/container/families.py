@@ -21,7 +21,7 @@ from adapters.postgres.invalidations import PostgresInvalidationLog
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
-from adapters.redis.cache import open_redis_cache
+from adapters.redis.cache import RedisCache
 from application.announcer import Announcer
 from application.observing import Unobserved
 from application.ports import Clock
@@ -47,7 +47,7 @@ class PostgresAdapters(containers.DeclarativeContainer):
     clock = providers.Singleton(open_clock, None, 1.0)
     cache_observer = providers.Singleton(Unobserved)
     has_cache = providers.Callable(_yes_or_no, redis_url)
-    cache = providers.Singleton(open_redis_cache, redis_url, observer=cache_observer)
+    cache = providers.Dependency(instance_of=RedisCache)  # open, where there is one
     # Connections of its own: while requests have taken all others, the cache must not lose its trust for that.
     outbox_engine = providers.Singleton(open_engine, database_url, pool_size=3)
     invalidations = providers.Singleton(PostgresInvalidationLog, outbox_engine)

@@ -18,14 +18,18 @@ from adapters.postgres.database import (
     set_clock,
 )
 from adapters.postgres.invalidations import write_invalidations
+from adapters.redis.cache import open_redis_cache
 from application.errors import ApplicationError, StoreUnavailable
 from application.ports import DeliveryChannel
 from entrypoints.container.families import PostgresAdapters, open_clock
-from entrypoints.container.service import Service
+from entrypoints.container.wiring import Service
 from entrypoints.settings import Settings
 
 Job = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """Runs until the event is set."""
+
+
+_NAMESPACE = "birthdays"
 
 
 class MovedClockRefused(Exception):
@@ -123,7 +127,8 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
         stack.push_async_callback(engine.dispose)
         stack.push_async_callback(adapters.outbox_engine().dispose)
         if redis_url is not None:
-            stack.push_async_callback(adapters.cache().aclose)
+            opening = open_redis_cache(redis_url, _NAMESPACE, adapters.cache_observer())
+            adapters.cache.override(await stack.enter_async_context(opening))
         try:
             before, after = await migrate(engine)
         except StoreUnavailable as error:
