@@ -3,6 +3,7 @@
 ApplicationError
 ├── UserNotFound
 ├── MessageNotFound
+├── KeyNotFound
 ├── EmailTaken              somebody else has this address
 ├── VersionMismatch         the record changed since the caller read it
 ├── StoreUnavailable        the database cannot be reached; nothing was changed
@@ -23,6 +24,10 @@ class UserNotFound(ApplicationError):
 
 class MessageNotFound(ApplicationError):
     """There is no such message."""
+
+
+class KeyNotFound(ApplicationError):
+    """There is no such key."""
 
 
 class EmailTaken(ApplicationError):

@@ -7,12 +7,11 @@ from typing import Any
 
 import attrs
 import pytest
-from litestar.testing import TestClient
 from structlog.typing import EventDict
 
 from application.statistics import SchedulerState
 from tests.http.document import operation_at, operations
-from tests.http.world import ADA, NO_MESSAGE, NOBODY, Api, app_of, problem, use_cases_of
+from tests.http.world import ADA, NO_MESSAGE, NOBODY, Api, client_of, problem, use_cases_of
 from tests.use_cases.service import Service
 
 SECRETS = ("ebulon", "1877", "Zürich")
@@ -128,7 +127,7 @@ def cases() -> Iterator[Any]:
 def api() -> Iterator[Api]:
     """One for the whole table, since no row of it may change anything."""
     service = Service()
-    with TestClient(app_of(use_cases_of(service, SchedulerState()))) as client:
+    with client_of(use_cases_of(service, SchedulerState())) as client:
         yield Api(service, client)
 
 

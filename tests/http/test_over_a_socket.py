@@ -13,12 +13,13 @@ from litestar.types import ASGIApp
 from structlog.typing import EventDict
 
 from application.statistics import SchedulerState
-from tests.http.world import ADA, app_of, use_cases_of
+from tests.http.world import ADA, AS_ADMIN, app_of, use_cases_of
 from tests.use_cases.service import Service
 
 pytestmark = pytest.mark.slow
 
 WITHIN_S = 10
+_AS_ADMIN = [f"{name}: {value}" for name, value in AS_ADMIN.items()]
 
 
 @attrs.frozen
@@ -38,7 +39,7 @@ class Connection:
     writer: asyncio.StreamWriter
 
     async def ask(self, request: str, *headers: str, body: bytes = b"", is_whole: bool = True) -> Answer:
-        lines = [f"{request} HTTP/1.1", "Host: localhost", *headers]
+        lines = [f"{request} HTTP/1.1", "Host: localhost", *_AS_ADMIN, *headers]
         if body and is_whole:
             lines.append(f"Content-Length: {len(body)}")
         self.writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)

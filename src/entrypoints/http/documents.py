@@ -150,7 +150,7 @@ CSV_FILE = RequestBody(
 )
 
 
-def _parameter(name: str, place: str, description: str, schema: Schema | None = None) -> Parameter:
+def parameter(name: str, place: str, description: str, schema: Schema | None = None) -> Parameter:
     return Parameter(
         name=name,
         param_in=place,
@@ -160,30 +160,30 @@ def _parameter(name: str, place: str, description: str, schema: Schema | None = 
     )
 
 
-AFTER = _parameter("after", "query", "The cursor of the page before: its 'next'.")
-LIMIT = _parameter(
+AFTER = parameter("after", "query", "The cursor of the page before: its 'next'.")
+LIMIT = parameter(
     "limit",
     "query",
     "How many at most.",
     Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=1000, default=100),
 )
-EMAIL = _parameter("email", "query", "Find the person who has this address; nothing else may be given then.")
-STATUS = _parameter(
+EMAIL = parameter("email", "query", "Find the person who has this address; nothing else may be given then.")
+STATUS = parameter(
     "status",
     "query",
     "Only messages in this state; may be repeated.",
     Schema(type=OpenAPIType.ARRAY, items=Schema(type=_TEXT, enum=list(Status))),
 )
-USER_ID = _parameter(
+USER_ID = parameter(
     "userId", "query", "Only messages of this person.", Schema(type=_TEXT, format=OpenAPIFormat.UUID)
 )
 _YES_OR_NO = Schema(type=OpenAPIType.BOOLEAN, default=False)
-ERASE = _parameter("erase", "query", "Remove the person's record and messages for good.", _YES_OR_NO)
-DRY_RUN = _parameter("dryRun", "query", "Tell what would change, and change nothing.", _YES_OR_NO)
-DEFAULT_TIMEZONE = _parameter("defaultTimezone", "query", "The time zone of rows that name none.")
-IF_MATCH = _parameter("If-Match", "header", 'Only if the record still has this ETag, such as "3".')
-IF_NONE_MATCH = _parameter("If-None-Match", "header", "Answer 304 if the record still has this ETag.")
-ACCEPT = _parameter(
+ERASE = parameter("erase", "query", "Remove the person's record and messages for good.", _YES_OR_NO)
+DRY_RUN = parameter("dryRun", "query", "Tell what would change, and change nothing.", _YES_OR_NO)
+DEFAULT_TIMEZONE = parameter("defaultTimezone", "query", "The time zone of rows that name none.")
+IF_MATCH = parameter("If-Match", "header", 'Only if the record still has this ETag, such as "3".')
+IF_NONE_MATCH = parameter("If-None-Match", "header", "Answer 304 if the record still has this ETag.")
+ACCEPT = parameter(
     "Accept",
     "header",
     "application/x-ndjson streams a line of progress per chunk, and the report as last line.",

@@ -15,19 +15,19 @@ from litestar.response import Stream
 from application.errors import ApplicationError
 from application.imports import ImportReport
 from application.people_file import read_people
+from domain.access import Scope
 from domain.due import zone
 from domain.errors import InvalidField
 from entrypoints.http import documents
 from entrypoints.http.operations import operation
 from entrypoints.http.parameters import bad_parameter, one_parameter, yes_or_no
 from entrypoints.http.problems import RETRY_SOON, RequestRefused, class_of, course_of, problem_of
-from entrypoints.http.requests import JSON, AnyRequest, read_body, require_type
+from entrypoints.http.requests import FILE_BYTES_MAX, JSON, AnyRequest, read_body, require_type
 from entrypoints.http.resources import ImportProgress, ImportResource
 from entrypoints.http.use_cases import UseCases
 
 log = structlog.get_logger()
 
-FILE_BYTES_MAX = 20 * 1024 * 1024
 FILE_LINES_MAX = 500_000
 NDJSON = "application/x-ndjson"
 _VARY = {"Vary": "Accept"}
@@ -50,6 +50,9 @@ class ImportController(Controller):
             documents.DRY_RUN,
             documents.DEFAULT_TIMEZONE,
             documents.ACCEPT,
+            needs=Scope.USERS_WRITE,
+            imports=True,
+            repeatable=True,
             request=documents.CSV_FILE,
             answer={"report": documents.REPORT},
             streams={NDJSON: documents.REPORT_LINES},

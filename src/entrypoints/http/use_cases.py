@@ -2,8 +2,11 @@
 
 import attrs
 
+from application.access import Access
+from application.access_ports import Answers
 from application.cache_ports import CachePort
 from application.imports import ImportUsers
+from application.limiting import Limiter
 from application.messages import ActOnMessage, GetMessage, ListMessages
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
@@ -22,6 +25,9 @@ from application.users import (
 class UseCases:
     """The use cases of the API, and what its health is known by."""
 
+    access: Access
+    limiter: Limiter
+    answers: Answers
     register_user: RegisterUser
     change_user: ChangeUser
     remove_user: RemoveUser
