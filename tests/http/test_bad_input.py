@@ -100,6 +100,20 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("?userId=zebulon@example.com", 422, {}),
         ("?userId=1877-07-07", 422, {}),
     ),
+    "POST /messages/{key}/cancel": (("", 400, {"headers": {"idempotency-key": "zebulon" * 60}}),),
+    "POST /keys": (
+        ("", 422, {"json": {"name": "Zebulon\n" * 60, "scopes": ["users:read"]}}),
+        ("", 422, {"json": {"name": "Zebulon", "scopes": ["zebulon"], "expiresInDays": 1877}}),
+        ("", 422, {"json": {"name": ["Zebulon"], "scopes": "zebulon", "expiresInDays": "1877-07-07"}}),
+        ("", 422, {"json": {"zebulon@example.com": 1877}}),
+        ("", 400, {"content": b'{"name": "Zebulon"', "headers": JSON}),
+        ("", 400, {"json": {"name": "Zebulon"}, "headers": {"idempotency-key": "zebulon"}}),
+        ("", 415, {"content": b'{"name": "Zebulon"}', "headers": {"content-type": "text/plain"}}),
+    ),
+    "POST /keys/{id}/rotate": (
+        ("?overlapHours=1877", 422, {}),
+        ("", 400, {"headers": {"idempotency-key": "zebulon"}}),
+    ),
     "POST /messages/{key}/retry": (("", 409, {"json": {"reason": "Zebulon"}}),),
     "POST /messages/{key}/mark-sent": (("", 409, {"content": b"Zebulon"}),),
 }

@@ -93,9 +93,11 @@ def use_cases_of(
     )
 
 
-def client_of(use_cases: UseCases, **more: Any) -> TestClient[ASGIApp]:
+def client_of(use_cases: UseCases) -> TestClient[ASGIApp]:
     """Return a client who shows a key that may do everything."""
-    return TestClient(app_of(use_cases), headers=AS_ADMIN, **more)
+    client = TestClient(app_of(use_cases))
+    client.headers.update(AS_ADMIN)
+    return client
 
 
 def app_of(use_cases: UseCases) -> ASGIApp:

@@ -12,6 +12,8 @@ _COMMANDS = {
     "simulate": "people:simulate_people",
     "upcoming": "plan:show_upcoming",
     "plan": "plan:plan_range",
+    "keys": "keys:keys",
+    "login": "keys:login",
 }
 
 
@@ -34,7 +36,8 @@ Exit codes: 0 done, 1 failed, 2 called the wrong way, 3 done but some rows were 
 
 Settings are environment variables: BIRTHDAYS_DATA_DIR, BIRTHDAYS_PORT, BIRTHDAYS_CHANNEL, BIRTHDAYS_SENDER,
 BIRTHDAYS_SEND_TIME, BIRTHDAYS_LEAP_DAY_RULE, BIRTHDAYS_WINDOW_HOURS, BIRTHDAYS_LEASE_S, BIRTHDAYS_LOG_FORMAT,
-DATABASE_URL, REDIS_URL. The README explains each.
+BIRTHDAYS_HOST, BIRTHDAYS_AUTH, BIRTHDAYS_LIMITS, DATABASE_URL, REDIS_URL, and BIRTHDAYS_KEY for the commands that ask
+a service. The README explains each.
 """
 
 

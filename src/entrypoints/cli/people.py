@@ -17,6 +17,7 @@ from application.simulation import simulate
 from domain.due import SendPolicy
 from domain.occasion import LeapDayRule
 from domain.plan import Owed
+from entrypoints.cli.keys import local_headers
 from entrypoints.cli.options import (
     SOME_LEFT_OUT,
     DateOption,
@@ -103,12 +104,13 @@ def import_people(file: Path, timezone: str | None, url: str | None, *, dry_run:
     something new. Bad rows are told with line and reason and left out, the others kept. Running it twice
     changes nothing.
     """
-    base = url or f"http://127.0.0.1:{settings().port}"
+    chosen = settings()
+    base = url or f"http://127.0.0.1:{chosen.port}"
     parameters = {"dryRun": "true" if dry_run else "false"}
     if timezone is not None:
         parameters["defaultTimezone"] = timezone
     try:
-        report = _upload(base, file.read_bytes(), parameters)
+        report = _upload(base, file.read_bytes(), parameters, local_headers(chosen, is_local=url is None))
     except httpx.InvalidURL:
         raise click.BadParameter("write it as http://127.0.0.1:8000.", param_hint="--url") from None
     except httpx.TransportError as error:
@@ -130,9 +132,11 @@ def import_people(file: Path, timezone: str | None, url: str | None, *, dry_run:
         sys.exit(SOME_LEFT_OUT)
 
 
-def _upload(base: str, data: bytes, parameters: dict[str, str]) -> dict[str, Any]:
+def _upload(
+    base: str, data: bytes, parameters: dict[str, str], who: dict[str, str]
+) -> dict[str, Any]:
     """Send the file and follow the service's progress; return its report."""
-    headers = {"Content-Type": "text/csv; charset=utf-8", "Accept": "application/x-ndjson"}
+    headers = {"Content-Type": "text/csv; charset=utf-8", "Accept": "application/x-ndjson", **who}
     columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"))
     console = Console(stderr=True)
     report: dict[str, Any] = {}
