@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check format requirements clean
+.PHONY: help setup run test check faults format requirements clean
 
 help: ## list what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,10 @@ run: setup ## serve API and scheduler on 127.0.0.1:8000 with PostgreSQL and Valk
 
 test: check ## every test, with real servers
 	$(BIN)/pytest -m "servers or slow" -n 2
+
+faults: setup ## break what the cache stands on for SECONDS=600 under load and look for stale reads; SEED=n repeats
+	$(BIN)/python -m tests.faults --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
+		--service $(or $(SERVICE),ours)
 
 check: setup ## format, lint, types, import rules, unit tests; under a minute
 	$(BIN)/ruff format --check

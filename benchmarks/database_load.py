@@ -27,9 +27,10 @@ READS = 0.95
 _READS_OF_PEOPLE = "query LIKE 'SELECT%FROM users%WHERE users.deleted_at IS NULL AND users.id = %'"
 
 _ADD_PEOPLE = """
-    INSERT INTO users (id, first_name, last_name, email, email_key, timezone, version, created_at, updated_at)
+    INSERT INTO users (id, first_name, last_name, email, timezone, version,
+        created_at, updated_at, birthday_known_at, anniversary_known_at)
     SELECT md5('person ' || n)::uuid, 'Person', 'Number ' || n, 'p' || n || '@example.com',
-        'p' || n || '@example.com', 'Europe/Berlin', 1, now(), now()
+        'Europe/Berlin', 1, now(), now(), now(), now()
     FROM generate_series(1, $1::int) AS n
 """
 

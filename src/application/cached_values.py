@@ -150,7 +150,8 @@ class CachedValues(Generic[T]):
                 try:
                     value = await load()
                 except Exception:
-                    await self._drop(place, key)
+                    if not renewing:  # what was to be replaced is rather left than lost
+                        await self._drop(place, key)
                     raise
         finally:
             self._land(key)

@@ -4,7 +4,6 @@ No key, id or address is ever told: whatever is told becomes the label of a metr
 """
 
 from enum import StrEnum
-from typing import Protocol
 
 from application.cache_ports import Poll
 
@@ -28,8 +27,8 @@ class Bypass(StrEnum):
     REFERENCE = "reference"  # the address had led to somebody who has another one by now
 
 
-class CacheObserver(Protocol):
-    """Hears what happens; every method does nothing here, and returns at once and never raises anywhere."""
+class CacheObserver:
+    """Hears what happens. Here every method does nothing; anywhere it returns at once and never raises."""
 
     __slots__ = ()
 
@@ -56,9 +55,3 @@ class CacheObserver(Protocol):
 
     def hit_audited(self, horizon_s: float, *, is_stale: bool) -> None:
         """A value that had been served was compared with the store *horizon_s* later."""
-
-
-class Unobserved(CacheObserver):
-    """Where nobody listens."""
-
-    __slots__ = ()

@@ -18,6 +18,7 @@ from application.views import MessageView, Page, UserView
 from domain.due import SendPolicy, ZoneRow
 from domain.events import Event
 from domain.message import Message, MessageKey, RetryPolicy, Status
+from domain.occasion import Kind
 from domain.user import User, UserId
 
 SHARDS_MAX = 65_536
@@ -265,6 +266,14 @@ class MessageReader(Protocol):
     @abstractmethod
     async def counts(self) -> Mapping[Status, int]:
         """Return how many messages the ledger holds per status."""
+
+    @abstractmethod
+    async def users_due(self, kind: Kind, first: datetime, until: datetime) -> bytes:
+        """Return the ids of live users with a message of *kind* due from *first* to before *until*.
+
+        16 bytes each, ascending, each once, in one round trip. A message that is CANCELLED or SKIPPED does
+        not count: nobody is greeted then. Any other does, also one that failed: the occasion is today.
+        """
 
     @abstractmethod
     async def is_reachable(self) -> bool:

@@ -41,6 +41,9 @@ class InvalidateAtOnce:
         placed = [(place, key) for key in keys for place in self._trust.places_in_use(key)]
         if not keys:
             return
+        if not placed:  # this process does not know where others have them: it has yet to ask the store
+            self.overdue.set()
+            return
         try:
             async with asyncio.timeout(AT_ONCE_WITHIN_S):
                 await self._cache.invalidate(placed)

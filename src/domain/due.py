@@ -119,6 +119,17 @@ class ZoneRow:
     expires_at: datetime
 
 
+def occasion_dates(first: datetime, last: datetime) -> tuple[date, date]:
+    """Return the first and the last local date of occasions that may be due from *first* to *last*, in UTC.
+
+    Local dates are at most 14 hours ahead of UTC and 12 behind; one more day on either side allows for
+    gaps and skipped days.
+    """
+    oldest = (first - timedelta(hours=12)).date() - timedelta(days=1)
+    newest = (last + timedelta(hours=14)).date() + timedelta(days=1)
+    return oldest, newest
+
+
 @attrs.frozen
 class SendPolicy:
     """The instance's settings that decide when a message is due and for how long it may still leave."""
@@ -133,12 +144,9 @@ class SendPolicy:
         """Return the first and the last local date that the plan must hold at *now*.
 
         From the oldest date of any zone whose messages have not expired, to the newest that may be due
-        within the time planned ahead. Local dates are at most 14 hours ahead of UTC and 12 behind; one
-        more day on either side allows for gaps and skipped days.
+        within the time planned ahead. That is long enough for a UTC day to be planned before it begins.
         """
-        oldest = (now - self.window - timedelta(hours=12)).date() - timedelta(days=1)
-        newest = (now + self.planned_ahead + timedelta(hours=14)).date() + timedelta(days=1)
-        return oldest, newest
+        return occasion_dates(now - self.window, now + self.planned_ahead)
 
 
 def kept_on(on: date) -> list[tuple[int, int, LeapDayRule | None]]:

@@ -121,7 +121,9 @@ def _limits(text: str) -> dict[RequestClass, int]:
     for part in filter(None, text.split(",")):
         name, _, number = part.partition("=")
         if name.strip() not in set(RequestClass):
-            raise ValueError(f"give requests per minute, as read=1000,write=100, of {', '.join(RequestClass)}.")
+            raise ValueError(
+                f"give requests per minute, as read=1000,write=100, of {', '.join(RequestClass)}."
+            )
         limits[RequestClass(name.strip())] = _whole(1, 100_000_000)(number.strip())
     return limits
 

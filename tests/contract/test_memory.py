@@ -25,6 +25,7 @@ from tests.contract.plan import PlanContract
 from tests.contract.readers import ReadersContract
 from tests.contract.settle import SettleContract
 from tests.contract.stored_messages import StoredMessagesContract
+from tests.contract.todays_lists import TodaysListsContract
 from tests.contract.unit_of_work import UnitOfWorkContract
 from tests.contract.users import UsersContract
 
@@ -105,6 +106,10 @@ class TestStoredMessages(OnMemory, StoredMessagesContract):
 
 
 class TestReaders(OnMemory, ReadersContract):
+    pass
+
+
+class TestTodaysLists(OnMemory, TodaysListsContract):
     pass
 
 

@@ -24,6 +24,7 @@ from tests.contract.readers import ReadersContract
 from tests.contract.settle import SettleContract
 from tests.contract.stored_messages import StoredMessagesContract
 from tests.contract.test_ledger_machine import memory_world
+from tests.contract.todays_lists import TodaysListsContract
 from tests.contract.unit_of_work import UnitOfWorkContract
 from tests.contract.users import UsersContract
 from tests.servers import fresh_engine
@@ -99,6 +100,10 @@ class TestStoredMessages(OnPostgres, StoredMessagesContract):
 
 
 class TestReaders(OnPostgres, ReadersContract):
+    pass
+
+
+class TestTodaysLists(OnPostgres, TodaysListsContract):
     pass
 
 

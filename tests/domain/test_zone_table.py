@@ -154,6 +154,28 @@ def test_the_planning_window_holds_every_date_that_may_still_be_sent(
             assert first <= on <= last
 
 
+@settings(max_examples=250, deadline=None)
+@given(
+    place=st.sampled_from(distinct_zones()),
+    policy=policies.map(lambda one: attrs.evolve(one, planned_ahead=POLICY.planned_ahead)),
+    now=st.one_of(
+        instants("1990-01-01", "2100-01-01"),
+        instants("2011-12-26", "2012-01-03"),
+        instants("1994-12-27", "1995-01-04"),
+    ),
+)
+def test_all_that_is_due_on_a_utc_day_is_planned_at_any_instant_of_the_day_before(
+    place: str, policy: SendPolicy, now: datetime
+) -> None:
+    """Today's lists are made of what is planned."""
+    first, last = policy.plan_dates(now)
+    tomorrow = now.date() + timedelta(days=1)
+    for distance in range(-8, 9):
+        on = tomorrow + timedelta(days=distance)
+        if due(on, policy.send_time, zone(place)).at.date() == tomorrow:
+            assert first <= on <= last
+
+
 def test_the_window_at_the_ends_of_the_earth() -> None:
     """At any hour of a day, from where the day begins first to where it ends last."""
     places = ["Pacific/Kiritimati", "Pacific/Apia", "Etc/GMT+12", "Etc/GMT-14", "Pacific/Pago_Pago"]

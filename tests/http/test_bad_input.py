@@ -94,6 +94,8 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("", 413, {"content": b"email\nzebulon@example.com".ljust(20 * 1024 * 1024 + 1), "headers": CSV}),
         ("", 415, {"json": {"email": "zebulon@example.com"}}),
     ),
+    "GET /birthdays/today": (("", 400, {"headers": {"if-none-match": "zebulon@example.com"}}),),
+    "GET /anniversaries/today": (("", 400, {"headers": {"if-none-match": "zebulon@example.com"}}),),
     "GET /messages": (
         *LISTS,
         ("?status=zebulon", 422, {}),

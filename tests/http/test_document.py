@@ -192,6 +192,8 @@ def test_what_is_answered_is_what_is_documented(api: Api, state: SchedulerState)
         "GET /users?email=ada@example.com",
         f"GET {user}",
         f"GET {user}/upcoming",
+        "GET /birthdays/today",
+        "GET /anniversaries/today",
         "GET /messages?limit=1",
         f"GET {message}",
         f"POST {message}/cancel",
@@ -225,7 +227,9 @@ def test_the_body_of_a_problem_is_what_is_documented(api: Api) -> None:
         assert list(misfits(told["content"]["application/problem+json"]["schema"], answer.json())) == []
 
 
-@pytest.mark.parametrize("name", ("GET /users/{id}", "GET /users"))
+@pytest.mark.parametrize(
+    "name", ("GET /users/{id}", "GET /users", "GET /birthdays/today", "GET /anniversaries/today")
+)
 def test_who_may_be_answered_304_is_told(name: str) -> None:
     operation = operation_at(*name.split(" "))
     assert operation is not None

@@ -25,6 +25,8 @@ OWN = {"x-request-id", "date", "ratelimit"}
         "/users",
         "/users?email=ada@example.com",
         "/users?limit=0",
+        "/birthdays/today",
+        "/anniversaries/today",
         "/messages?limit=1",
         "/scheduler/stats",
         "/health/live",

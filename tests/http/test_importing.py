@@ -229,7 +229,11 @@ async def answers(app: ASGIApp, data: str, accept: str) -> tuple[int, Mapping[by
         "raw_path": b"/users/import",
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"authorization", AS_ADMIN["Authorization"].encode()), (b"content-type", b"text/csv"), (b"accept", accept.encode())],
+        "headers": [
+            (b"authorization", AS_ADMIN["Authorization"].encode()),
+            (b"content-type", b"text/csv"),
+            (b"accept", accept.encode()),
+        ],
     }
     await app(scope, receive, send_)
     return sent[0]["status"], dict(sent[0]["headers"]), [message["body"] for message in sent[1:]]

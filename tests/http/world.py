@@ -18,6 +18,7 @@ from application.imports import ImportUsers
 from application.key_texts import new_key_text
 from application.limiting import Limiter
 from application.messages import GetMessage, ListMessages
+from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.users import (
@@ -45,6 +46,8 @@ ADA: Mapping[str, Any] = {
     "birthdayDate": "1990-03-14",
 }
 """Somebody who turns 37 tomorrow: the clock stands at noon on 13 March 2027, UTC."""
+
+
 def _admin() -> NewKey:
     text = new_key_text("ad0000000000")
     scopes = frozenset({Scope.ADMIN})
@@ -83,6 +86,7 @@ def use_cases_of(
         list_users=ListUsers(users),
         upcoming_of_user=UpcomingOfUser(unit_of_work, POLICY),
         import_users=ImportUsers(unit_of_work, POLICY),
+        todays_list=ShowTodaysList(ComputeTodaysList(service.ledger, service.clock)),
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),
         act_on_message=service.operator,

@@ -4,7 +4,16 @@ from datetime import timedelta
 from uuid import uuid4
 
 from adapters.memory.store import KeptAnswer, MemoryStore
-from application.access_ports import Answer, Answers, Claim, Claimed, Erased, InFlight, OtherRequest, Repeatable
+from application.access_ports import (
+    Answer,
+    Answers,
+    Claim,
+    Claimed,
+    Erased,
+    InFlight,
+    OtherRequest,
+    Repeatable,
+)
 from application.errors import StoreUnavailable
 from domain.user import UserId
 

@@ -269,6 +269,18 @@ class MemoryMessageReader(MessageReader):
     async def counts(self) -> Mapping[Status, int]:
         return Counter(message.status for message in self._store.committed.messages.values())
 
+    async def users_due(self, kind: Kind, first: datetime, until: datetime) -> bytes:
+        state = self._store.committed
+        live = {user.id for user in state.users.values() if user.deleted_at is None}
+        due = {
+            message.key.user_id
+            for message in state.messages.values()
+            if message.key.kind is kind
+            and first <= message.due_at < until
+            and message.status not in {Status.CANCELLED, Status.SKIPPED}
+        }
+        return b"".join(sorted(user_id.bytes for user_id in due & live))
+
     async def is_reachable(self) -> bool:
         try:
             return self._store.committed is not None

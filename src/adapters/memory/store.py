@@ -128,7 +128,9 @@ class MemoryStore:
         if not self.is_reachable:
             raise StoreUnavailable
         self._state = state
-        self._erase_answers({event.user.id for event in events if isinstance(event, UserDeleted) and event.erased})
+        self._erase_answers(
+            {event.user.id for event in events if isinstance(event, UserDeleted) and event.erased}
+        )
         changed = [event for event in events if isinstance(event, UserChanged | UserDeleted)]
         if len(changed) > _BULK:
             outbox = self.outbox(shard_of(EVERYTHING))

@@ -8,7 +8,16 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import connected, in_transaction
-from application.access_ports import Answer, Answers, Claim, Claimed, Erased, InFlight, OtherRequest, Repeatable
+from application.access_ports import (
+    Answer,
+    Answers,
+    Claim,
+    Claimed,
+    Erased,
+    InFlight,
+    OtherRequest,
+    Repeatable,
+)
 
 _CLAIM = text("""
     INSERT INTO answers AS a (caller, key, fingerprint, token, claimed_until, forget_at)

@@ -1,6 +1,7 @@
 """The ledger in PostgreSQL as it is shown."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, and_, func, or_, select, text
@@ -12,8 +13,25 @@ from adapters.postgres.tables import messages
 from application.errors import StoreUnavailable
 from application.ports import MessageReader
 from application.views import MessageView, Page
+from domain.due import occasion_dates
 from domain.message import MessageKey, Status
+from domain.occasion import Kind
 from domain.user import UserId
+
+# The dates choose the partitions, and rows by the primary key: an index by the due instant would cost every
+# planned message something. One value for all of them, since a row each would cost a hundred times as much.
+USERS_DUE = text("""
+    SELECT string_agg(uuid_send(user_id), '' ORDER BY user_id)
+    FROM (
+        SELECT DISTINCT m.user_id
+        FROM messages m JOIN users u ON u.id = m.user_id
+        WHERE m.occasion_on BETWEEN CAST(:oldest AS date) AND CAST(:newest AS date)
+          AND m.kind = CAST(:kind AS text)
+          AND m.due_at >= CAST(:first AS timestamptz) AND m.due_at < CAST(:until AS timestamptz)
+          AND m.status NOT IN ('CANCELLED', 'SKIPPED')
+          AND u.deleted_at IS NULL
+    ) due
+""")
 
 
 class PostgresMessageReader(MessageReader):
@@ -56,6 +74,13 @@ class PostgresMessageReader(MessageReader):
         query = select(messages.c.status, func.count()).group_by(messages.c.status)
         async with connected(self._engine) as connection:
             return {Status(status): count for status, count in await connection.execute(query)}
+
+    async def users_due(self, kind: Kind, first: datetime, until: datetime) -> bytes:
+        oldest, newest = occasion_dates(first, until)
+        values = {"kind": str(kind), "first": first, "until": until, "oldest": oldest, "newest": newest}
+        async with connected(self._engine) as connection:
+            packed: bytes | None = (await connection.execute(USERS_DUE, values)).scalar_one()
+        return packed or b""
 
     async def is_reachable(self) -> bool:
         try:

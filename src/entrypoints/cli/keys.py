@@ -15,18 +15,20 @@ from application.errors import KeyNotFound
 from domain.access import ApiKey, Scope
 from domain.errors import DomainError
 from entrypoints.cli.options import FILE_WIDTH, one_sentence, settings, utc, write_json
-from entrypoints.container import FORESEEN, opened_service, read_local_key
+from entrypoints.container.opening import FORESEEN, local_key, opened_service
 from entrypoints.settings import Settings
 
 T = TypeVar("T")
 
 KEY_VARIABLE = "BIRTHDAYS_KEY"
-_WITHIN = "A running service knows it at once; what it revokes or rotates it stops accepting within three seconds."
+_WITHIN = (
+    "A running service knows it at once; what it revokes or rotates it stops accepting within three seconds."
+)
 
 
 def local_headers(chosen: Settings, *, is_local: bool) -> dict[str, str]:
     """Return what shows the service who we are: BIRTHDAYS_KEY, else, to a service of this machine, its own key."""
-    text = os.environ.get(KEY_VARIABLE, "").strip() or (read_local_key(chosen.data_dir) if is_local else None)
+    text = os.environ.get(KEY_VARIABLE, "").strip() or (local_key(chosen) if is_local else None)
     return {} if text is None else {"Authorization": f"Bearer {text}"}
 
 
@@ -88,7 +90,11 @@ def list_keys(*, as_json: bool) -> None:
 @keys.command("rotate")
 @click.argument("key_id", metavar="ID")
 @click.option(
-    "--overlap-hours", type=click.IntRange(0, 168), default=0, show_default=True, help="How long the old one stays."
+    "--overlap-hours",
+    type=click.IntRange(0, 168),
+    default=0,
+    show_default=True,
+    help="How long the old one stays.",
 )
 @one_sentence(*FORESEEN, KeyNotFound)
 def rotate_key(key_id: str, overlap_hours: int) -> None:
@@ -106,7 +112,9 @@ def revoke_key(key_id: str) -> None:
 
 
 @click.command("login")
-@click.option("--url", help="Where the browser finds the service; by default the one of this machine's settings.")
+@click.option(
+    "--url", help="Where the browser finds the service; by default the one of this machine's settings."
+)
 @one_sentence(*FORESEEN)
 def login(url: str | None) -> None:
     """Print a link that logs a browser in: once, within an hour."""
@@ -132,4 +140,6 @@ def _state(key: ApiKey, now: datetime) -> str:
 
 def _tell(made: NewKey) -> None:
     click.echo(made.text)
-    click.echo(f"This is the key {made.key.id}, shown this once. Send it as 'Authorization: Bearer <key>'.", err=True)
+    click.echo(
+        f"This is the key {made.key.id}, shown this once. Send it as 'Authorization: Bearer <key>'.", err=True
+    )

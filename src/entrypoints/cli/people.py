@@ -132,9 +132,7 @@ def import_people(file: Path, timezone: str | None, url: str | None, *, dry_run:
         sys.exit(SOME_LEFT_OUT)
 
 
-def _upload(
-    base: str, data: bytes, parameters: dict[str, str], who: dict[str, str]
-) -> dict[str, Any]:
+def _upload(base: str, data: bytes, parameters: dict[str, str], who: dict[str, str]) -> dict[str, Any]:
     """Send the file and follow the service's progress; return its report."""
     headers = {"Content-Type": "text/csv; charset=utf-8", "Accept": "application/x-ndjson", **who}
     columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"))

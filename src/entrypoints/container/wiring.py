@@ -1,20 +1,24 @@
 """The use cases over a family of adapters, and the entrypoints over the use cases."""
 
 import asyncio
+import operator
 import time
 
 from dependency_injector import containers, providers
 
-from adapters.codecs import COUNTS, REFERENCES, USERS
+from adapters.codecs import COUNTS, REFERENCES, USERS, todays_lists
 from adapters.postgres.database import (
     POOL_SIZE,
 )
+from application.access import Access
 from application.auditing import AuditHits
 from application.cached_reader import CachedUserReader, UncachedUserReader
 from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.imports import ImportUsers
+from application.limiting import Limiter
 from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
 from application.planning import PlanMessages
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
@@ -32,7 +36,7 @@ from application.users import (
 from application.warming import WarmNewUsers
 from entrypoints.http.use_cases import UseCases as HttpUseCases
 from entrypoints.scheduler.loop import Scheduler
-from entrypoints.scheduler.upkeep import CacheUpkeep, OutboxUpkeep
+from entrypoints.scheduler.upkeep import AccessUpkeep, CacheUpkeep, OutboxUpkeep
 from entrypoints.settings import Settings
 
 
@@ -52,6 +56,15 @@ class Cache(containers.DeclarativeContainer):
         CachedValues, adapters.cache, trust, REFERENCES, adapters.cache_observer, loads
     )
     counts = providers.Singleton(CachedValues, adapters.cache, trust, COUNTS, adapters.cache_observer, loads)
+    lists = providers.Singleton(
+        CachedValues,
+        adapters.cache,
+        trust,
+        providers.Singleton(todays_lists, adapters.clock),
+        adapters.cache_observer,
+        loads,
+    )
+    compute_list = providers.Singleton(ComputeTodaysList, adapters.message_reader, adapters.clock)
     user_reader = providers.Singleton(
         CachedUserReader, adapters.user_reader, users, references, adapters.cache_observer
     )
@@ -65,6 +78,8 @@ class Cache(containers.DeclarativeContainer):
             SweepInvalidations, adapters.invalidations, adapters.cache, trust, adapters.cache_observer
         ),
         auditor,
+        providers.Singleton(RefreshTodaysLists, compute_list, lists),
+        adapters.clock,
     )
 
 
@@ -106,8 +121,18 @@ class Service(containers.DeclarativeContainer):
         clock=adapters.clock,
         state=state,
     )
+    access = providers.Singleton(
+        Access.over,
+        adapters.api_keys,
+        adapters.real_clock,
+        is_required=providers.Callable(operator.not_, settings.provided.is_open),
+    )
+    access_upkeep = providers.Singleton(AccessUpkeep, access.provided.note_uses, adapters.answers)
     http = providers.Singleton(
         HttpUseCases,
+        access=access,
+        limiter=providers.Singleton(Limiter, adapters.permits, settings.provided.limits),
+        answers=adapters.answers,
         register_user=providers.Singleton(RegisterUser, unit_of_work, policy),
         change_user=providers.Singleton(ChangeUser, unit_of_work, policy),
         remove_user=providers.Singleton(RemoveUser, unit_of_work, policy),
@@ -116,6 +141,11 @@ class Service(containers.DeclarativeContainer):
         list_users=providers.Singleton(ListUsers, adapters.user_reader),
         upcoming_of_user=providers.Singleton(UpcomingOfUser, unit_of_work, policy),
         import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
+        todays_list=providers.Singleton(
+            ShowTodaysList,
+            cached.compute_list,
+            providers.Selector(adapters.has_cache, yes=cached.lists, no=providers.Object(None)),
+        ),
         list_messages=providers.Singleton(ListMessages, adapters.message_reader),
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
         act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),

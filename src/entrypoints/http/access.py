@@ -38,6 +38,10 @@ def needed_right(handler: Any) -> Right | None:
     return needed
 
 
+def method_of(scope: Scope) -> str:
+    return str(scope.get("method", ""))
+
+
 def caller_of(scope: Scope) -> ApiKey | None:
     """Return whose request it is; None on a route that is open."""
     caller: ApiKey | None = scope["state"].get(_CALLER)
@@ -52,7 +56,7 @@ class Doorkeeper(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         right = needed_right(scope["route_handler"])
-        if right is not None and scope["method"] != "OPTIONS":
+        if right is not None and method_of(scope) != "OPTIONS":
             caller = await self._caller(scope)
             if not caller.allows(right):
                 raise RequestRefused(
@@ -87,7 +91,7 @@ class Doorkeeper(ASGIMiddleware):
 
 def _refuse_other_sites(scope: Scope, headers: Mapping[bytes, bytes], *, is_sure: bool) -> None:
     """Refuse what a page of another site has a browser send; with *is_sure* also what does not say whence."""
-    if scope["method"] in _SAFE:
+    if method_of(scope) in _SAFE:
         return
     site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
     if site is not None:
@@ -108,7 +112,9 @@ def _refuse_other_hosts(headers: Mapping[bytes, bytes]) -> None:
     except ValueError:
         is_local = False
     if not is_local:
-        raise RequestRefused(HTTPStatus.FORBIDDEN, "Without keys only this machine is served, by its own name.")
+        raise RequestRefused(
+            HTTPStatus.FORBIDDEN, "Without keys only this machine is served, by its own name."
+        )
 
 
 def _unknown(detail: str, **more: str) -> RequestRefused:

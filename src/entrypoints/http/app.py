@@ -25,6 +25,7 @@ from entrypoints.http.keys import KeyController
 from entrypoints.http.limits import Throttle
 from entrypoints.http.login import LoginController
 from entrypoints.http.messages import MessageController, SchedulerController
+from entrypoints.http.occasions import OccasionController
 from entrypoints.http.operations import COMPONENTS
 from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
 from entrypoints.http.problems import answer_problem
@@ -57,6 +58,7 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
         route_handlers=[
             UserController,
             ImportController,
+            OccasionController,
             KeyController,
             LoginController,
             MessageController,
@@ -78,7 +80,11 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             description=_ABOUT,
             components=COMPONENTS,
             openapi_router=Router(
-                "/schema", route_handlers=[], after_request=_without_pages, include_in_schema=False, opt={"needs": None}
+                "/schema",
+                route_handlers=[],
+                after_request=_without_pages,
+                include_in_schema=False,
+                opt={"needs": None},
             ),
             render_plugins=[JsonRenderPlugin(path="/openapi.json", media_type=MediaType.JSON)],
             use_handler_docstrings=True,

@@ -89,6 +89,7 @@ REPORT_LINES = (
     '{"rows":3,"created":2,"updated":0,"unchanged":0,"failed":1,"dryRun":false,"ignoredColumns":[],'
     '"errors":[{"line":4,"field":"birthday","reason":"There is no such day in the calendar."}]}\n'
 )
+TODAYS_LIST: Mapping[str, Any] = {"date": "2026-12-10", "count": 1, "userIds": [USER["id"]]}
 STATISTICS: Mapping[str, Any] = {
     "now": "2026-12-10T09:00:00Z",
     "counts": {status.value: 0 for status in Status} | {"SCHEDULED": 12, "SENT": 365},
@@ -192,5 +193,6 @@ ACCEPT = parameter(
 ETAG = {"ETag": "The record's version, as a strong tag."}
 SOURCE = {"X-Cache": "HIT, MISS or BYPASS: whether the answer came from the cache."}
 CACHED = {**ETAG, **SOURCE}
+CACHED_LIST = {"ETag": "Another one for every other list and day.", **SOURCE}
 LOCATION = {**ETAG, "Location": "Where the person is shown."}
 LINKED = {"Link": "The next page, as rel=next; absent on the last."}

@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Controller, Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Reference, RequestBody, Schema
 from litestar.params import FromPath
 
 from domain.access import Scope, scopes_of
@@ -21,7 +21,11 @@ from entrypoints.http.resources import KeyResource, KeysResource, NewKeyResource
 from entrypoints.http.use_cases import UseCases
 
 DAYS_MAX = 3660
-_EXAMPLE: Mapping[str, Any] = {"name": "payroll", "scopes": ["users:read", "users:write"], "expiresInDays": 365}
+_EXAMPLE: Mapping[str, Any] = {
+    "name": "payroll",
+    "scopes": ["users:read", "users:write"],
+    "expiresInDays": 365,
+}
 _KEY: Mapping[str, Any] = {
     "id": "5f1d7e84a9c0",
     "kind": "key",
@@ -33,7 +37,7 @@ _KEY: Mapping[str, Any] = {
     "lastUsedAt": None,
 }
 _TOLD_ONCE: Mapping[str, Any] = {"key": _KEY, "text": "bday_5f1d7e84a9c0_…"}
-_FIELDS = {
+_FIELDS: dict[str, Reference | Schema] = {
     "name": Schema(type=OpenAPIType.STRING, description="Whose it is, and what for; up to 100 characters."),
     "scopes": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, enum=list(Scope))),
     "expiresInDays": Schema(
@@ -91,7 +95,9 @@ class KeyController(Controller):
             ),
         ),
     )
-    async def make(self, request: AnyRequest, use_cases: NamedDependency[UseCases]) -> Response[NewKeyResource]:
+    async def make(
+        self, request: AnyRequest, use_cases: NamedDependency[UseCases]
+    ) -> Response[NewKeyResource]:
         """Make a key. The answer alone holds its text; it takes no Idempotency-Key, since that would keep it."""
         name, scopes, lasts = _read(await read_object(request, _FIELDS))
         made = await use_cases.access.make_key(name, scopes, lasts=lasts)
@@ -107,7 +113,10 @@ class KeyController(Controller):
         ),
     )
     async def rotate(
-        self, request: AnyRequest, id: FromPath[str], use_cases: NamedDependency[UseCases]  # noqa: A002  # the path's name for it
+        self,
+        request: AnyRequest,
+        id: FromPath[str],
+        use_cases: NamedDependency[UseCases],  # noqa: A002  # the path's name for it
     ) -> NewKeyResource:
         """Give a key another secret; the one before stays good for as long as is asked, else not at all."""
         overlap = timedelta(hours=whole_number(request, "overlapHours", 0, 0, 168))
@@ -134,7 +143,9 @@ def _read(told: Mapping[str, Any]) -> tuple[str, frozenset[Scope], timedelta | N
     scopes: frozenset[Scope] = frozenset()
     if not isinstance(name, str):
         problems.append(body_problem("name", "This is to be a text."))
-    if not (isinstance(names, Sequence) and all(isinstance(one, str) for one in names)) or isinstance(names, str):
+    if not (isinstance(names, Sequence) and all(isinstance(one, str) for one in names)) or isinstance(
+        names, str
+    ):
         problems.append(body_problem("scopes", "This is to be a list of texts."))
     else:
         try:

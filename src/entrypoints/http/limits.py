@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.limiting import WINDOW_S, Limiter, Permit, RequestClass
 from domain.access import Scope as Right
-from entrypoints.http.access import caller_of, needed_right
+from entrypoints.http.access import caller_of, method_of, needed_right
 from entrypoints.http.operations import Documented
 from entrypoints.http.problems import RequestRefused
 
@@ -42,7 +42,7 @@ class Throttle(ASGIMiddleware):
         if caller is None:
             await next_app(scope, receive, send)
             return
-        kind = class_of_request(scope["route_handler"], scope["method"])
+        kind = class_of_request(scope["route_handler"], method_of(scope))
         permit = await self._limiter.ask(caller.id, kind)
         if not permit.is_granted:
             raise RequestRefused(

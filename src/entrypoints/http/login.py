@@ -55,8 +55,8 @@ class LoginController(Controller):
 
 def _cookie(request: AnyRequest, text: str, lasts_s: int) -> Cookie:
     return Cookie(
-        SESSION_COOKIE,
-        text,
+        key=SESSION_COOKIE,
+        value=text,
         max_age=lasts_s,
         path="/",
         httponly=True,

@@ -108,7 +108,7 @@ COMPONENTS = Components(
             "admin has them all.",
         )
     },
-    responses={_name(status): _problem(status, meaning) for status, meaning in _MEANINGS.items()}
+    responses={_name(status): _problem(status, meaning) for status, meaning in _MEANINGS.items()},
 )
 
 
@@ -194,7 +194,6 @@ def operation(
 
     Every operation refuses query parameters that it does not know.
     """
-
     guarded = () if needs is None else _GUARDED
     in_flight = (HTTPStatus.CONFLICT,) if repeatable else ()
 

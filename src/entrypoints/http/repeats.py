@@ -23,7 +23,7 @@ from litestar.types import ASGIApp, HTTPRequestEvent, HTTPResponseStartEvent, Me
 
 from application.access_ports import Answer, Answers, Claimed, Erased, InFlight, OtherRequest, Repeatable
 from application.errors import StoreUnavailable
-from entrypoints.http.access import caller_of
+from entrypoints.http.access import caller_of, method_of
 from entrypoints.http.operations import Documented
 from entrypoints.http.problems import RequestRefused
 from entrypoints.http.requests import FILE_BYTES_MAX, JSON, JSON_BYTES_MAX, read_body
@@ -48,10 +48,12 @@ class Repeats(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         keys = [value for name, value in scope["headers"] if name == _HEADER]
         operation, caller = getattr(scope["route_handler"], "operation_class", None), caller_of(scope)
-        if not keys or scope["method"] != "POST" or caller is None:
+        if not keys or method_of(scope) != "POST" or caller is None:
             await next_app(scope, receive, send)
             return
-        if not (isinstance(operation, type) and issubclass(operation, Documented) and operation.is_repeatable):
+        if not (
+            isinstance(operation, type) and issubclass(operation, Documented) and operation.is_repeatable
+        ):
             raise RequestRefused(HTTPStatus.BAD_REQUEST, "This address takes no Idempotency-Key.")
         key = _read_key(keys)
         body = await read_body(
@@ -71,7 +73,11 @@ class Repeats(ASGIMiddleware):
 
     async def _settle(self, request: Repeatable, claim: Claimed, answer: Answer | None) -> None:
         """Keep the answer, or give the claim up where nothing was done."""
-        doing = self._answers.drop(request, claim) if answer is None else self._answers.keep(request, claim, answer)
+        doing = (
+            self._answers.drop(request, claim)
+            if answer is None
+            else self._answers.keep(request, claim, answer)
+        )
         try:
             await asyncio.shield(asyncio.ensure_future(doing))
         except StoreUnavailable:
@@ -106,7 +112,9 @@ class _Keeping:
     async def _finish(self, start: HTTPResponseStartEvent) -> None:
         body = b"".join(self._parts)
         is_small = len(body) <= KEPT_BYTES_MAX
-        about = frozenset() if self.about is None else frozenset({UUID(msgspec.json.decode(body)[self.about])})
+        about = (
+            frozenset() if self.about is None else frozenset({UUID(msgspec.json.decode(body)[self.about])})
+        )
         answer = Answer(start["status"], list(start["headers"]), body, about)
         await self.settle(answer if is_small else None)
         await self.send(start)
@@ -117,7 +125,11 @@ def _is_keepable(start: HTTPResponseStartEvent) -> bool:
     """Tell whether something was done, and is told in one piece: a stream may still break off."""
     headers = {name.lower(): value for name, value in start["headers"]}
     is_done = HTTPStatus.OK <= start["status"] < HTTPStatus.MULTIPLE_CHOICES
-    return is_done and headers.get(b"content-type", b"").startswith(JSON.encode()) and b"content-length" in headers
+    return (
+        is_done
+        and headers.get(b"content-type", b"").startswith(JSON.encode())
+        and b"content-length" in headers
+    )
 
 
 async def _repeat(answer: Answer, send: Send) -> None:
@@ -130,7 +142,9 @@ def _refusal(claim: InFlight | OtherRequest | Erased) -> RequestRefused:
     match claim:
         case InFlight():
             return RequestRefused(
-                HTTPStatus.CONFLICT, "The same request is being carried out now.", headers={"Retry-After": "1"}
+                HTTPStatus.CONFLICT,
+                "The same request is being carried out now.",
+                headers={"Retry-After": "1"},
             )
         case OtherRequest():
             return RequestRefused(
@@ -147,14 +161,15 @@ def _read_key(given: Sequence[bytes]) -> str:
     match = _KEY.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
     if match is None:
         raise RequestRefused(
-            HTTPStatus.BAD_REQUEST, "Idempotency-Key is one text of up to 255 ASCII characters, such as a UUID."
+            HTTPStatus.BAD_REQUEST,
+            "Idempotency-Key is one text of up to 255 ASCII characters, such as a UUID.",
         )
     return match[1] or match[2]
 
 
 def _fingerprint(scope: Scope, body: bytes) -> bytes:
     content_type = dict(scope["headers"]).get(b"content-type", b"")
-    said = (scope["method"].encode(), scope["path"].encode(), scope["query_string"], content_type, body)
+    said = (method_of(scope).encode(), scope["path"].encode(), scope["query_string"], content_type, body)
     return sha256(b"".join(len(part).to_bytes(8, "big") + part for part in said)).digest()
 
 

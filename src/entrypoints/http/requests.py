@@ -102,7 +102,9 @@ async def read_object(request: AnyRequest, known: Container[str]) -> Mapping[str
     require_type(request, JSON)
     told, repeated = _decode(await read_body(request, JSON_BYTES_MAX))
     problems = _unknown(told, known)
-    problems += [body_problem(name, "It is given more than once.") for name in sorted(repeated) if name in known]
+    problems += [
+        body_problem(name, "It is given more than once.") for name in sorted(repeated) if name in known
+    ]
     if problems:
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "Some fields are not acceptable.", problems)
     return told

@@ -139,6 +139,14 @@ class MessagePage(Resource, frozen=True):
     next: str | None
 
 
+class TodaysListResource(Resource, frozen=True, kw_only=True):
+    """The ids of the people who have a message due on this day, in UTC."""
+
+    date: str
+    count: int
+    user_ids: Sequence[UUID]
+
+
 class RowProblemResource(Resource, frozen=True):
     """Why a row of a file was left out; the header is line 1."""
 

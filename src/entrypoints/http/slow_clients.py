@@ -6,7 +6,7 @@ closed after a while. None costs the service more than its connection until then
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_WITHIN_S = 10.0
 HEAD_BYTES_MAX = 64 * 1024
@@ -84,7 +84,8 @@ class ImpatientProtocol(HttpToolsProtocol):
     def _refuse(self, answer: bytes) -> None:
         if not self.transport.is_closing():
             # An answer that is still being sent, to a request before, must not have another one in its middle.
-            if self.cycle is None or self.cycle.response_complete:
+            cycle: RequestResponseCycle | None = self.cycle
+            if cycle is None or cycle.response_complete:
                 self.transport.write(answer)
             self.transport.close()
 

@@ -8,6 +8,7 @@ from application.cache_ports import CachePort
 from application.imports import ImportUsers
 from application.limiting import Limiter
 from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.occasions import ShowTodaysList
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.users import (
@@ -36,6 +37,7 @@ class UseCases:
     list_users: ListUsers
     upcoming_of_user: UpcomingOfUser
     import_users: ImportUsers
+    todays_list: ShowTodaysList
     list_messages: ListMessages
     get_message: GetMessage
     act_on_message: ActOnMessage

@@ -7,15 +7,20 @@ from collections.abc import Awaitable, Callable
 import attrs
 import structlog
 
+from application.access import NoteUses
+from application.access_ports import Answers
 from application.auditing import AuditHits
 from application.cache_ports import SHARDS, CacheUnavailable
 from application.errors import StoreUnavailable
+from application.occasions import RefreshTodaysLists, next_day
+from application.ports import Clock
 from application.sweeping import BATCH, SWEEP_EVERY_S, InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.trust import POLL_EVERY_S, Trust
 
 log = structlog.get_logger()
 
 TIDY_EVERY_S = 30.0
+NOTE_EVERY_S = 60.0
 _PAUSE_AFTER_FAILURE_S = 0.5
 
 
@@ -27,14 +32,27 @@ class CacheUpkeep:
     at_once: InvalidateAtOnce
     sweep: SweepInvalidations
     auditor: AuditHits
+    refresh: RefreshTodaysLists
+    clock: Clock
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep the cache true until *stopping* is set."""
         async with asyncio.TaskGroup() as jobs:
             auditing = jobs.create_task(self.auditor.run())
+            refreshing = jobs.create_task(self._refresh_daily())
             jobs.create_task(_repeat(self.trust.try_to_renew, POLL_EVERY_S, stopping))
             await _repeat(self._sweep, SWEEP_EVERY_S, stopping, self.at_once.overdue)
             auditing.cancel()
+            refreshing.cancel()
+
+    async def _refresh_daily(self) -> None:
+        """Replace today's lists at every 00:00 UTC, for ever."""
+        midnight = next_day(self.clock.now())
+        while True:
+            while self.clock.now() < midnight:
+                await self.clock.sleep_until(midnight)
+            midnight = next_day(self.clock.now())
+            await _attempt(self.refresh)
 
     async def _sweep(self) -> None:
         self.at_once.overdue.clear()
@@ -54,6 +72,24 @@ class OutboxUpkeep:
         await _repeat(self.tidy, TIDY_EVERY_S, stopping)
 
 
+@attrs.frozen
+class AccessUpkeep:
+    """Writes down when keys were last used, and forgets sessions and answers that are over."""
+
+    note_uses: NoteUses
+    answers: Answers
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Do it every minute until *stopping* is set, and once more then."""
+        await _repeat(self._tidy, NOTE_EVERY_S, stopping)
+        with contextlib.suppress(StoreUnavailable):
+            await self.note_uses()
+
+    async def _tidy(self) -> None:
+        await self.note_uses()
+        await self.answers.forget_old()
+
+
 async def _repeat(
     job: Callable[[], Awaitable[object]],
     every_s: float,
@@ -62,16 +98,7 @@ async def _repeat(
 ) -> None:
     """Do *job* every *every_s* seconds, or earlier when *waker* is set; one that fails is tried again."""
     while not stopping.is_set():
-        pause_s = every_s
-        try:
-            await job()
-        except (CacheUnavailable, StoreUnavailable, TimeoutError) as error:
-            # The breaker and the scheduler have told the log, once; here it would be told every second.
-            log.debug("upkeep_failed", error=type(error).__name__)
-            pause_s = max(every_s, _PAUSE_AFTER_FAILURE_S)
-        except Exception:
-            log.exception("upkeep_failed")
-            pause_s = max(every_s, _PAUSE_AFTER_FAILURE_S)
+        pause_s = every_s if await _attempt(job) else max(every_s, _PAUSE_AFTER_FAILURE_S)
         waiting = [asyncio.create_task(event.wait()) for event in (stopping, waker) if event is not None]
         try:
             await asyncio.wait(waiting, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
@@ -80,3 +107,17 @@ async def _repeat(
                 one.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(*waiting)
+
+
+async def _attempt(job: Callable[[], Awaitable[object]]) -> bool:
+    """Do *job* and tell whether it went well; a job that fails must not end the others."""
+    try:
+        await job()
+    except (CacheUnavailable, StoreUnavailable, TimeoutError) as error:
+        # The breaker and the scheduler have told the log, once; here it would be told every second.
+        log.debug("upkeep_failed", error=type(error).__name__)
+        return False
+    except Exception:
+        log.exception("upkeep_failed")
+        return False
+    return True

@@ -1,0 +1,191 @@
+"""A PostgreSQL, a Valkey with a replica, and several processes of a service, each behind a proxy to its cache."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+
+import entrypoints
+from adapters.embedded.data_folder import DataFolder
+from adapters.embedded.servers import embedded_postgres
+from adapters.postgres.database import migrate, open_engine
+from tests.faults.client import Client, Unanswered
+from tests.faults.proxy import Proxy
+from tests.faults.valkey import Valkey
+from tests.service.running import COMMAND, environment, free_port
+
+PROCESSES = 3
+START_WITHIN_S = 60.0
+_SOURCES = Path(entrypoints.__file__).parents[1]
+# Linux ends a process of ours together with us, also if we are killed; exec keeps this.
+_DIE_WITH_US = (
+    "import ctypes, os, sys\n"
+    "if sys.platform == 'linux': ctypes.CDLL(None).prctl(1, 9)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+class ServiceFailed(Exception):
+    """A process of the service ended by itself, or never got ready."""
+
+
+@attrs.frozen
+class Service:
+    """A program to be judged: how it is started. It is told where everything is by its environment."""
+
+    name: str
+    command: Sequence[str]
+    ready: str = "/health/ready"
+
+
+OURS = Service("ours", (str(COMMAND), "serve"))
+
+
+@attrs.define(eq=False)
+class Process:
+    """One process of the service, on the same port after each start."""
+
+    service: Service
+    port: int
+    environment: Mapping[str, str]
+    log: Path
+    _process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Start, and wait until it is ready. Raises ServiceFailed."""
+        with self.log.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", _DIE_WITH_US, *self.service.command),
+                env=self.environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        client = Client(self.url, 2.0)
+        try:
+            async with asyncio.timeout(START_WITHIN_S):
+                while True:
+                    if self._process.returncode is not None:
+                        raise ServiceFailed(f"{self.service.name} has ended: {self.last_lines()}")
+                    with contextlib.suppress(Unanswered):
+                        if (await client.request("GET", self.service.ready)).status == 200:
+                            return
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise ServiceFailed(f"{self.service.name} is not ready: {self.last_lines()}") from None
+        finally:
+            client.close()
+
+    def last_lines(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+    async def kill(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    def pause(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+
+@attrs.define(eq=False)
+class Postgres:
+    """A PostgreSQL that is started again when it dies."""
+
+    url: str
+    data: Path
+
+    @property
+    def pid(self) -> int:
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
+    def stop_immediately(self) -> None:
+        """As ``pg_ctl stop -m immediate``: every backend quits at once, and the next start recovers."""
+        os.kill(self.pid, signal.SIGQUIT)
+
+    def pause(self) -> Sequence[int]:
+        """Stop it with all of its backends, on Linux; return what is to go on."""
+        postmaster = self.pid
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        pids = [postmaster, *map(int, children)]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        return pids
+
+    def go_on(self, pids: Sequence[int]) -> None:
+        for pid in reversed(pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+@attrs.define(eq=False)
+class Cluster:
+    """Everything that runs."""
+
+    postgres: Postgres
+    primary: Valkey
+    replica: Valkey
+    proxies: Sequence[Proxy]
+    processes: Sequence[Process]
+
+    @property
+    def urls(self) -> Sequence[str]:
+        return [process.url for process in self.processes]
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def running(cls, service: Service, processes: int = PROCESSES) -> AsyncIterator["Cluster"]:
+        """Run everything for as long as this lasts."""
+        async with contextlib.AsyncExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="birthdays-faults-")))
+            data = stack.enter_context(DataFolder(folder / "postgres"))
+            # A process that is killed loses nothing that the kernel has: what a power failure takes is not asked.
+            url = await stack.enter_async_context(embedded_postgres(data, settings={"fsync": "off"}))
+            engine = open_engine(url)
+            await migrate(engine)
+            await engine.dispose()
+            primary = await stack.enter_async_context(Valkey.running(folder / "valkey-1"))
+            replica = await stack.enter_async_context(Valkey.running(folder / "valkey-2"))
+            await replica.follow(primary)
+            proxies = [await stack.enter_async_context(Proxy.opened(primary.port)) for _ in range(processes)]
+            started = [
+                Process(service, port := free_port(), _environment(folder, number, port, url, proxy), log)
+                for number, proxy in enumerate(proxies)
+                for log in [folder / f"process-{number}.log"]
+            ]
+            for process in started:
+                stack.push_async_callback(process.kill)
+                await process.start()
+            yield cls(Postgres(url, data.path / "postgres"), primary, replica, proxies, started)
+
+
+def _environment(folder: Path, number: int, port: int, database_url: str, proxy: Proxy) -> Mapping[str, str]:
+    return {
+        **environment(folder / f"process-{number}", port),
+        "PYTHONPATH": f"{_SOURCES}{os.pathsep}{Path(__file__).parents[2]}",
+        "DATABASE_URL": database_url,
+        "REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0",
+        "BIRTHDAYS_CHANNEL": "maildir",
+    }

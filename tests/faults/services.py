@@ -1,0 +1,36 @@
+"""The services that can be judged: ours, and the usual ways to cache."""
+
+import sys
+from collections.abc import Mapping
+from importlib import util
+
+import attrs
+
+from tests.faults.cluster import OURS, Service
+
+
+@attrs.frozen
+class Peer:
+    """A small application with the same people, and what it needs beyond our own dependencies."""
+
+    what: str
+    packages: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(package for package in self.packages if util.find_spec(package) is None)
+
+
+PEERS: Mapping[str, Peer] = {
+    "plain": Peer("cache aside by hand: Litestar, redis-py"),
+    "litestar": Peer("Litestar's response cache"),
+    "cashews": Peer("FastAPI, cashews", ("fastapi", "cashews")),
+    "aiocache": Peer("FastAPI, aiocache", ("fastapi", "aiocache")),
+}
+SERVICES: Mapping[str, Service] = {
+    "ours": OURS,
+    **{
+        name: Service(peer.what, (sys.executable, "-m", f"tests.faults.peers.{name}_peer"))
+        for name, peer in PEERS.items()
+    },
+}
