@@ -115,8 +115,8 @@ class KeyController(Controller):
     async def rotate(
         self,
         request: AnyRequest,
-        id: FromPath[str],
-        use_cases: NamedDependency[UseCases],  # noqa: A002  # the path's name for it
+        id: FromPath[str],  # noqa: A002  # the path's name for it
+        use_cases: NamedDependency[UseCases],
     ) -> NewKeyResource:
         """Give a key another secret; the one before stays good for as long as is asked, else not at all."""
         overlap = timedelta(hours=whole_number(request, "overlapHours", 0, 0, 168))

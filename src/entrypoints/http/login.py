@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Controller, Response, delete, get
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
+from litestar.response import Redirect
 
 from application.access import SESSION_LASTS
 from domain.access import KeyKind, Scope
@@ -36,10 +37,10 @@ class LoginController(Controller):
                 "This link was used before, or is too old; 'birthdays login' prints a new one.",
                 headers={"WWW-Authenticate": 'Bearer realm="birthdays"'},
             )
-        return Response(
-            None,
+        return Redirect(
+            "/",
             status_code=HTTPStatus.SEE_OTHER,
-            headers={"Location": "/", "Referrer-Policy": "no-referrer"},
+            headers={"Referrer-Policy": "no-referrer"},
             cookies=[_cookie(request, session.text, int(SESSION_LASTS.total_seconds()))],
         )
 
