@@ -6,7 +6,6 @@ idle processes have in stock when the minute ends is lost, which errs on the str
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
@@ -59,11 +58,14 @@ class _Stock:
 
 @attrs.define(eq=False)
 class Limiter:
-    """Grants permits. Where the shared store is away, each process counts for itself."""
+    """Grants permits. Where the shared store is away, each process counts for itself.
+
+    *seconds* is real time, of which all processes have the same.
+    """
 
     store: PermitStore
-    limits: Mapping[RequestClass, int] = LIMITS
-    seconds: Callable[[], float] = time.time
+    limits: Mapping[RequestClass, int]
+    seconds: Callable[[], float]
     _stocks: dict[str, _Stock] = attrs.field(factory=dict, init=False)
 
     async def ask(self, caller: str, kind: RequestClass) -> Permit:

@@ -1,5 +1,7 @@
 """Keys and answers in PostgreSQL keep the contracts."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -40,6 +42,27 @@ class TestAnswers(AnswersContract):
                 await connection.execute(text("SELECT fingerprint, headers, body, about FROM answers"))
             ).one()
         assert tuple(row) == (None, None, None, [])
+
+    async def test_an_erasure_waits_for_an_answer_that_is_being_kept_and_takes_it_along(
+        self, world: World, engine: AsyncEngine
+    ) -> None:
+        user = await world.add()
+        await world.claimed()
+        async with engine.connect() as connection:
+            # As keep does, one statement after the other, with the erasure in between.
+            await connection.execute(text("SELECT id FROM users FOR KEY SHARE"))
+            await connection.execute(
+                text(
+                    "UPDATE answers SET status = 201, headers = '{}', body = '', about = ARRAY[CAST(:id AS uuid)]"
+                ),
+                {"id": user.id},
+            )
+            erasing = asyncio.create_task(world.erase(user))
+            await asyncio.sleep(0.1)
+            assert not erasing.done()
+            await connection.commit()
+        await erasing
+        assert type(await world.claim()).__name__ == "Erased"
 
 
 async def test_a_server_that_cannot_be_reached_says_so() -> None:

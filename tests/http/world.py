@@ -16,7 +16,7 @@ from application.access import Access, NewKey
 from application.cached_reader import UncachedUserReader
 from application.imports import ImportUsers
 from application.key_texts import new_key_text
-from application.limiting import Limiter
+from application.limiting import LIMITS, Limiter
 from application.messages import GetMessage, ListMessages
 from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.ports import UnitOfWorkFactory, UserReader
@@ -76,7 +76,7 @@ def use_cases_of(
     keys._held[ADMIN.key.id] = ADMIN.key
     return UseCases(
         access=Access.over(keys, service.clock),
-        limiter=Limiter(MemoryPermits(), seconds=lambda: service.clock.now().timestamp()),
+        limiter=Limiter(MemoryPermits(), LIMITS, lambda: service.clock.now().timestamp()),
         answers=MemoryAnswers(service.store),
         register_user=RegisterUser(unit_of_work, POLICY),
         change_user=ChangeUser(unit_of_work, POLICY),

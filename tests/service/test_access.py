@@ -44,7 +44,9 @@ def test_the_first_start_shows_a_key_once_and_every_start_a_link_for_the_browser
         [id_] = [key["id"] for key in listed if key["name"] == "payroll"]
         assert "payroll" in service.command("keys", "list").stdout
         rotated = service.command("keys", "rotate", id_).stdout.strip()
-        assert status(service, rotated) in {httpx.codes.OK, httpx.codes.UNAUTHORIZED}, "believed a little longer"
+        assert status(service, rotated) in {httpx.codes.OK, httpx.codes.UNAUTHORIZED}, (
+            "believed a little longer"
+        )
         assert service.command("keys", "revoke", id_).returncode == 0
         assert service.command("keys", "revoke", "0" * 12).returncode == 1
         assert "/login?token=bday_" in service.command("login").stdout
@@ -66,7 +68,7 @@ def test_without_keys_it_serves_this_machine_alone_and_says_so(tmp_path: Path) -
         assert httpx.get(f"http://127.0.0.1:{service.port}/users").status_code == httpx.codes.OK
         assert not (service.folder / "local.key").exists()
     refused = run_command(
-        ["serve"], tmp_path / "other", free_port(), BIRTHDAYS_AUTH="off", BIRTHDAYS_HOST="0.0.0.0"
+        ["serve"], tmp_path / "other", free_port(), BIRTHDAYS_AUTH="off", BIRTHDAYS_HOST="192.0.2.1"
     )
     assert refused.returncode == 1
     assert refused.stderr.startswith("Error: BIRTHDAYS_AUTH cannot be used")

@@ -131,7 +131,7 @@ class Service(containers.DeclarativeContainer):
     http = providers.Singleton(
         HttpUseCases,
         access=access,
-        limiter=providers.Singleton(Limiter, adapters.permits, settings.provided.limits),
+        limiter=providers.Singleton(Limiter, adapters.permits, settings.provided.limits, time.time),
         answers=adapters.answers,
         register_user=providers.Singleton(RegisterUser, unit_of_work, policy),
         change_user=providers.Singleton(ChangeUser, unit_of_work, policy),

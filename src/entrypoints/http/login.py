@@ -39,7 +39,7 @@ class LoginController(Controller):
             )
         return Redirect(
             "/",
-            status_code=HTTPStatus.SEE_OTHER,
+            status_code=303,
             headers={"Referrer-Policy": "no-referrer"},
             cookies=[_cookie(request, session.text, int(SESSION_LASTS.total_seconds()))],
         )
