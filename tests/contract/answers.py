@@ -131,7 +131,8 @@ class AnswersContract:
             assert await uow.users.get(user.id) is not None
             await uow.users.erase(user)
             keeping = asyncio.create_task(world.answers.keep(REQUEST, claimed, about))
-            await asyncio.sleep(0.05)
+            done, _ = await asyncio.wait([keeping], timeout=0.5)
+            assert not done
             await uow.commit()
         await keeping
         assert await world.claim() == Erased()

@@ -104,7 +104,8 @@ async def test_so_many_imports_run_at_once_and_the_next_is_asked_to_come_again(u
         for _ in range(http_limits.IMPORTS_AT_ONCE)
     ]
     await asyncio.sleep(0.01)
-    status, headers = await ask(app, "/users/import", slowly, content_type="text/csv")
+    async with asyncio.timeout(5):
+        status, headers = await ask(app, "/users/import", slowly, content_type="text/csv")
     assert (status, headers[b"retry-after"]) == (HTTPStatus.TOO_MANY_REQUESTS, b"5")
     rest_comes.set()
     assert [status for status, _ in await asyncio.gather(*running)] == [HTTPStatus.OK] * len(running)
