@@ -94,8 +94,11 @@ async def ask(app: ASGIApp, path: str, receive: Any = None, **headers: str) -> t
 
 async def test_so_many_imports_run_at_once_and_the_next_is_asked_to_come_again(use_cases: UseCases) -> None:
     app, rest_comes = app_of(use_cases), asyncio.Event()
+    all_run = asyncio.Barrier(http_limits.IMPORTS_AT_ONCE + 1)
 
     async def slowly() -> Any:
+        if not rest_comes.is_set():
+            await all_run.wait()
         await rest_comes.wait()
         return {"type": "http.request", "body": b"email\n", "more_body": False}
 
@@ -103,8 +106,8 @@ async def test_so_many_imports_run_at_once_and_the_next_is_asked_to_come_again(u
         asyncio.create_task(ask(app, "/users/import", slowly, content_type="text/csv"))
         for _ in range(http_limits.IMPORTS_AT_ONCE)
     ]
-    await asyncio.sleep(0.01)
     async with asyncio.timeout(5):
+        await all_run.wait()
         status, headers = await ask(app, "/users/import", slowly, content_type="text/csv")
     assert (status, headers[b"retry-after"]) == (HTTPStatus.TOO_MANY_REQUESTS, b"5")
     rest_comes.set()

@@ -109,7 +109,10 @@ class KeyController(Controller):
         summary="Give a key another secret",
         status_code=HTTPStatus.OK,
         operation_class=operation(
-            _OVERLAP, needs=Scope.ADMIN, answer={"key": _TOLD_ONCE}, refuses=(HTTPStatus.NOT_FOUND,)
+            _OVERLAP,
+            needs=Scope.ADMIN,
+            answer={"key": _TOLD_ONCE},
+            refuses=(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
         ),
     )
     async def rotate(

@@ -160,6 +160,7 @@ class Documented(Operation):
 
 
 _ALWAYS = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR)
+_REPEATED = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 _GUARDED = (
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
@@ -195,7 +196,7 @@ def operation(
     Every operation refuses query parameters that it does not know.
     """
     guarded = () if needs is None else _GUARDED
-    in_flight = (HTTPStatus.CONFLICT,) if repeatable else ()
+    repeated = _REPEATED if repeatable else ()
 
     class Told(Documented):
         reads = (*parameters, REPEATED) if repeatable else parameters
@@ -204,7 +205,7 @@ def operation(
         streamed = streams or {}
         headers = with_headers or {}
         not_modified = may_be_not_modified
-        problems = tuple({*refuses, *in_flight, *guarded, *_ALWAYS})
+        problems = tuple({*refuses, *repeated, *guarded, *_ALWAYS})
 
     Told.needs, Told.is_repeatable, Told.about, Told.is_import = needs, repeatable, about, imports
     return Told
