@@ -3,11 +3,12 @@
 import asyncio
 import itertools
 import os
+import socket
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -76,6 +77,25 @@ async def _make_template(url: str) -> None:
     engine = open_engine(with_database(url, _TEMPLATE))
     await migrate(engine)
     await engine.dispose()
+
+
+@contextmanager
+def running_valkey_with_port(settings: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
+    """Run a Valkey that listens on a port of this machine, too; lend its address and the port."""
+    port = _free_port()
+    with running_valkey({"port": str(port), "bind": "127.0.0.1", **(settings or {})}) as url:
+        yield url, port
+
+
+def _free_port() -> int:
+    """Return a port on which nobody listens, nor on the one 10,000 above it: nodes of a Cluster need both."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            with suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + 10_000))
+                return port
 
 
 def fresh_namespace() -> str:

@@ -54,10 +54,7 @@ class AuditHits:
         try:
             while True:
                 audit = await self._audits.get()
-                try:
-                    await audit()
-                except StoreUnavailable:
-                    continue
+                await _quietly(audit)
         finally:
             for task in self._follow_ups:
                 task.cancel()
@@ -66,7 +63,7 @@ class AuditHits:
         is_stale = await load() != served
         self._observer.hit_audited(0.0, is_stale=is_stale)
         if is_stale and len(self._follow_ups) < _WAITING_MAX:
-            task = asyncio.create_task(self._follow_up(values, key, served, load))
+            task = asyncio.create_task(_quietly(lambda: self._follow_up(values, key, served, load)))
             self._follow_ups.add(task)
             task.add_done_callback(self._follow_ups.discard)
 
@@ -85,3 +82,13 @@ class AuditHits:
                 log.warning("stale_hit_found", horizon_s=horizon_s)
             else:
                 return
+
+
+async def _quietly(audit: Callable[[], Awaitable[None]]) -> None:
+    """Audit; a result that cannot be had is none, and must not end what audits."""
+    try:
+        await audit()
+    except StoreUnavailable:
+        return
+    except Exception:
+        log.exception("audit_failed")

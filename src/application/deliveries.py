@@ -36,10 +36,14 @@ class Sent:
 
 @attrs.frozen
 class FailedForNow:
-    """It may be tried again, not before *retry_after* if the far side said so. *reason* names no one."""
+    """It may be tried again, not before *retry_after* if the far side said so. *reason* names no one.
+
+    *may_have_arrived* if the far side did not say that it refused: nobody knows whether the person has it.
+    """
 
     reason: str
     retry_after: timedelta | None = None
+    may_have_arrived: bool = False
 
 
 @attrs.frozen

@@ -45,8 +45,12 @@ class SendDueMessages:
         if not deliveries:
             return DispatchReport(0, {}, 0)
         deadline = asyncio.get_running_loop().time() + self.lease.total_seconds()
-        outcomes = await self._send(deliveries)
-        settled = await self._settle(list(zip(deliveries, outcomes, strict=True)), deadline)
+        outcomes = [
+            (delivery, outcome)
+            for delivery, outcome in zip(deliveries, await self._send(deliveries), strict=True)
+            if self.channel.deduplicates or not _is_in_doubt(outcome)  # else its lease runs out: UNKNOWN
+        ]
+        settled = await self._settle(outcomes, deadline)
         return DispatchReport(len(deliveries), settled.settled, settled.lost)
 
     async def _send(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
@@ -58,7 +62,7 @@ class SendDueMessages:
             log.warning("channel_timed_out", channel=self.channel.name, messages=len(deliveries))
             if not self.channel.deduplicates:
                 raise  # nobody knows what was accepted: the leases run out and the messages become UNKNOWN
-            return [FailedForNow("The channel took too long.")] * len(deliveries)
+            return [FailedForNow("The channel took too long.", may_have_arrived=True)] * len(deliveries)
 
     async def _settle(self, outcomes: Sequence[tuple[Delivery, Outcome]], deadline: float) -> SettleReport:
         """Write the outcomes; while the store is away, try again as long as the leases last."""
@@ -73,6 +77,10 @@ class SendDueMessages:
                 await asyncio.sleep(_SETTLE_PAUSE_S)
             else:
                 return report
+
+
+def _is_in_doubt(outcome: Outcome) -> bool:
+    return isinstance(outcome, FailedForNow) and outcome.may_have_arrived
 
 
 @attrs.frozen

@@ -3,9 +3,11 @@
 No key, id or address is ever told: whatever is told becomes the label of a metric.
 """
 
+from abc import abstractmethod
 from enum import StrEnum
+from typing import Protocol
 
-from application.cache_ports import Poll
+from application.cache_ports import CacheFigures, Poll
 
 
 class Source(StrEnum):
@@ -55,3 +57,17 @@ class CacheObserver:
 
     def hit_audited(self, horizon_s: float, *, is_stale: bool) -> None:
         """A value that had been served was compared with the store *horizon_s* later."""
+
+
+class Metrics(Protocol):
+    """What the service tells of itself to whoever watches it."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def request_served(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request; *route* is a pattern of ours and never an address that was asked for."""
+
+    @abstractmethod
+    def render(self, figures: CacheFigures | None) -> tuple[bytes, str]:
+        """Return all metrics as text, and its media type; *figures* are what the cache just said of itself."""

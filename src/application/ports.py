@@ -288,7 +288,7 @@ class DeliveryChannel(Protocol):
     name: str
     """One word, for logs and settings."""
     deduplicates: bool
-    """Whether a message sent again under the same key is accepted without reaching the person twice."""
+    """Whether a message sent again under the same key, within its window, is accepted and arrives once."""
     reaches_people: bool
     """Whether messages leave this machine; such a channel never runs on a clock that was moved."""
     batch_size: int
@@ -296,4 +296,11 @@ class DeliveryChannel(Protocol):
 
     @abstractmethod
     async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        """Send each and return its outcome, in the same order. Does not raise for a message it cannot send."""
+        """Send each and return its outcome, in the same order. Does not raise for a message it cannot send.
+
+        A *retry_after* of an outcome is a pause for the whole channel. It is zero for what was not tried.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give connections back; they are opened again by what is sent later."""

@@ -148,6 +148,14 @@ class SendPolicy:
         """
         return occasion_dates(now - self.window, now + self.planned_ahead)
 
+    def is_belated(self, due_at: datetime, now: datetime) -> bool:
+        """Tell whether a message that was due at *due_at* leaves when its local day is over.
+
+        The day has as many hours left as the send time leaves of it; an hour off where clocks change.
+        """
+        of_the_day = timedelta(hours=self.send_time.hour, minutes=self.send_time.minute)
+        return now - due_at >= timedelta(days=1) - of_the_day
+
 
 def kept_on(on: date) -> list[tuple[int, int, LeapDayRule | None]]:
     """Return the months and days of birth that are kept on this date, with the rule that makes it so."""

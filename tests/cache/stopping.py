@@ -40,10 +40,8 @@ class Stop(Around):
     async def stopped(self, work: Coroutine[Any, Any, T]) -> AsyncIterator["asyncio.Task[T]"]:
         """Let *work* run into the stop, lend it standing there, and let it go on."""
         task = asyncio.create_task(work)
-        arriving = asyncio.create_task(self.arrived.wait())
-        await asyncio.wait([task, arriving], return_when=asyncio.FIRST_COMPLETED)
-        arriving.cancel()
-        assert self.arrived.is_set(), f"never came to {self.name}"
+        async with asyncio.timeout(5):
+            await self.arrived.wait()
         try:
             yield task
         finally:
@@ -86,3 +84,20 @@ class Counting(Around):
     async def __call__(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         self.calls[name] += 1
         return await call()
+
+
+@attrs.define(eq=False)
+class Crowd(Around):
+    """Tells how many calls were under way at once, at most."""
+
+    under_way: int = 0
+    most: int = 0
+
+    async def __call__(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await asyncio.sleep(0.001)
+            return await call()
+        finally:
+            self.under_way -= 1

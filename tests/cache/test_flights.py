@@ -11,7 +11,7 @@ from application.observing import Source
 from application.views import UserView
 from domain.user import UserId
 from tests.cache.intercepting import InterceptedCache, InterceptedReader
-from tests.cache.stopping import Counting, Failing, Stop
+from tests.cache.stopping import Counting, Crowd, Failing, Stop
 from tests.cache.world import ADA, Process, World
 
 
@@ -97,7 +97,7 @@ async def test_a_load_that_fails_fails_for_all_who_joined_and_leaves_no_lease(
 
 @pytest.mark.parametrize("after", (False, True))
 async def test_a_lease_that_cannot_be_given_back_ends_by_itself(
-    world: World, ada: UserView, after: bool
+    world: World, ada: UserView, *, after: bool
 ) -> None:
     away = Failing(StoreUnavailable, {"load"})
     process = await world.started(
@@ -111,18 +111,8 @@ async def test_a_lease_that_cannot_be_given_back_ends_by_itself(
 
 async def test_a_process_loads_only_so_much_at_once(world: World, process: Process) -> None:
     people = [await process.register({**ADA, "email": f"p{number}@example.com"}) for number in range(9)]
-    under_way = most = 0
-
-    class Busy(Counting):
-        async def __call__(self, name, call):  # type: ignore[no-untyped-def]  # as in Counting
-            nonlocal under_way, most
-            under_way += 1
-            most = max(most, under_way)
-            await asyncio.sleep(0.001)
-            under_way -= 1
-            return await super().__call__(name, call)
-
-    busy = await world.started(user_reader=InterceptedReader(world.user_reader, Busy()))
+    crowd = Crowd()
+    busy = await world.started(user_reader=InterceptedReader(world.user_reader, crowd))
     reads = await asyncio.gather(*(busy.reader.get(UserId(user.id)) for user in people))
     assert [read.value for read in reads] == people
-    assert most == 3
+    assert crowd.most == 3

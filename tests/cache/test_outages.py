@@ -2,6 +2,7 @@
 
 import pytest
 
+from application import cached_values
 from application.cache_ports import CacheUnavailable
 from application.errors import StoreUnavailable
 from application.observing import Bypass, Source
@@ -16,10 +17,16 @@ SWEEPING = ("sweep", "begin")
 whether_it_was_carried_out = pytest.mark.parametrize("after", (False, True))
 
 
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases are left over here; let nobody wait for their end."""
+    monkeypatch.setattr(cached_values, "_LOOK_AGAIN_AFTER_S", (0.0, 0.001))
+
+
 @whether_it_was_carried_out
 @pytest.mark.parametrize("name", READING)
 async def test_reads_and_writes_are_answered_rightly_without_one_of_the_calls(
-    world: World, process: Process, ada: UserView, name: str, after: bool
+    world: World, process: Process, ada: UserView, name: str, *, after: bool
 ) -> None:
     away = Failing(CacheUnavailable, {name}, after=after)
     unlucky = await world.started(cache=InterceptedCache(world.cache, away))
@@ -53,7 +60,7 @@ async def test_a_cache_that_is_away_in_all_is_passed_by(world: World, ada: UserV
 
 @whether_it_was_carried_out
 async def test_a_batch_that_the_cache_did_not_answer_stays_pending(
-    world: World, process: Process, ada: UserView, after: bool
+    world: World, process: Process, ada: UserView, *, after: bool
 ) -> None:
     await process.warm_up(ada)
     await world.rename_by_hand(ada, "Augusta")
@@ -70,7 +77,7 @@ async def test_a_batch_that_the_cache_did_not_answer_stays_pending(
 
 @whether_it_was_carried_out
 async def test_a_batch_that_the_store_did_not_hear_of_stays_pending(
-    world: World, process: Process, ada: UserView, after: bool
+    world: World, process: Process, ada: UserView, *, after: bool
 ) -> None:
     await process.warm_up(ada)
     await world.rename_by_hand(ada, "Augusta")
@@ -88,7 +95,7 @@ async def test_a_batch_that_the_store_did_not_hear_of_stays_pending(
 
 @whether_it_was_carried_out
 async def test_an_epoch_is_not_heard_of_before_its_watermark_stands(
-    world: World, process: Process, ada: UserView, after: bool
+    world: World, process: Process, ada: UserView, *, after: bool
 ) -> None:
     before = await world.placed()
     await world.flush()

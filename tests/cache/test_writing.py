@@ -117,7 +117,7 @@ async def test_a_sweep_that_comes_late_keeps_what_was_stored_since(
 
 @pytest.mark.parametrize("after", (False, True))
 async def test_a_write_is_not_failed_by_a_cache_that_is_away_and_a_sweep_makes_up_for_it(
-    world: World, process: Process, other: Process, ada: UserView, after: bool
+    world: World, process: Process, other: Process, ada: UserView, *, after: bool
 ) -> None:
     await other.warm_up(ada)
     away = Failing(CacheUnavailable, {"invalidate"}, after=after)

@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from datetime import timedelta
@@ -30,7 +30,7 @@ from adapters.postgres.users import PostgresUserReader
 from adapters.redis.cache import RedisCache, open_redis_cache
 from adapters.redis.client import open_client
 from application.announcer import Announcer
-from application.cache_ports import SHARDS, CachePort, Entry, InvalidationLog, Lease, Place
+from application.cache_ports import SHARDS, CachePort, Entry, InvalidationLog, Lease, Place, Poll
 from application.cached_reader import CachedUserReader
 from application.cached_values import CachedValues, Load, Read
 from application.invalidation import email_reference_key, user_key
@@ -77,6 +77,15 @@ class Told(CacheObserver):
     swept_keys: list[int] = attrs.field(factory=list)
     audits: list[tuple[float, bool]] = attrs.field(factory=list)
 
+    def operation_ended(self, operation: str, result: str, seconds: float) -> None:
+        """Of no concern here."""
+
+    def breaker_changed(self, side: str, state: str) -> None:
+        """Of no concern here."""
+
+    def polled(self, poll: Poll) -> None:
+        """Of no concern here."""
+
     def value_read(self, source: Source, bypass: Bypass | None = None) -> None:
         self.reads.append((source, bypass))
 
@@ -111,6 +120,7 @@ class Process:
     begin: Callable[[EventHandler], UnitOfWork]
     values_class: type[CachedValues[Any]] = CachedValues
     trust_class: type[Trust] = Trust
+    sweep_class: type[SweepInvalidations] = SweepInvalidations
     told: Told = attrs.field(factory=Told)
     announcer: Announcer = attrs.field(factory=Announcer, init=False)
     trust: Trust = attrs.field(init=False)
@@ -127,7 +137,7 @@ class Process:
         self.references = self.values_class(self.cache, self.trust, REFERENCES, self.told, loads)
         self.reader = CachedUserReader(self.user_reader, self.users, self.references, self.told)
         self.at_once = InvalidateAtOnce(self.cache, self.trust)
-        self.sweep = SweepInvalidations(self.log, self.cache, self.trust, self.told)
+        self.sweep = self.sweep_class(self.log, self.cache, self.trust, self.told)
         self.announcer.subscribe(self.at_once)
 
     @property
@@ -398,7 +408,8 @@ class ServersWorld(World):
 
     async def count_rows(self) -> int:
         async with self.engine.connect() as connection:
-            return (await connection.execute(text("SELECT count(*) FROM invalidations"))).scalar_one()
+            rows: int = (await connection.execute(text("SELECT count(*) FROM invalidations"))).scalar_one()
+        return rows
 
     async def change_in_bulk(self) -> None:
         same = (
@@ -418,9 +429,7 @@ class ServersWorld(World):
 
 async def snapshot_of(raw: Redis) -> Restore:
     """Copy all keys of a server, as a lagging replica or an old file has them."""
-    copies: Mapping[bytes, tuple[bytes, int]] = {
-        key: (await raw.dump(key), max(await raw.pttl(key), 0)) for key in await raw.keys("*")
-    }
+    copies = {key: (await raw.dump(key) or b"", max(await raw.pttl(key), 0)) for key in await raw.keys("*")}
 
     async def restore() -> None:
         await raw.flushall()
@@ -466,7 +475,7 @@ async def servers_world(engine: AsyncEngine, valkey_url: str) -> AsyncIterator[W
     async with engine.begin() as connection:  # the database may be one that an earlier test has used
         for statement in _EMPTY:
             await connection.execute(text(statement))
-    cache = open_redis_cache(valkey_url, fresh_namespace(), observer=CacheObserver())
+    cache = open_redis_cache(valkey_url, fresh_namespace(), observer=Told())
     try:
         async with raw_client(valkey_url) as raw:
             yield await begun(
@@ -487,7 +496,7 @@ async def valkey_clients(url: str) -> AsyncIterator[Callable[[], RedisCache]]:
     """Lend caches under ever new namespaces that share their connections."""
     clients = [open_client(url, connections_max=16) for _ in range(2)]
     try:
-        yield lambda: RedisCache(clients[0], clients[1], fresh_namespace(), CacheObserver())
+        yield lambda: RedisCache(clients[0], clients[1], fresh_namespace(), Told())
     finally:
         for client in clients:
             await client.aclose()

@@ -11,11 +11,9 @@ import pytest
 
 from adapters.delivery.console import ConsoleChannel
 from adapters.delivery.maildir import MaildirChannel
-from adapters.delivery.texts import ordinal, text_of
 from application.deliveries import FailedForGood, FailedForNow, Recipient, Sent
 from tests.contract.channel import ChannelContract, Reached, delivery
-
-SENDER = "birthdays@example.org"
+from tests.delivery.words import SENDER, WRITE
 
 
 def mails(folder: Path) -> list[EmailMessage]:
@@ -30,7 +28,7 @@ class TestConsole(ChannelContract):
 
     @pytest.fixture
     def channel(self, stream: io.StringIO) -> ConsoleChannel:
-        return ConsoleChannel(stream)
+        return ConsoleChannel(WRITE, stream)
 
     @pytest.fixture
     def reached(self, stream: io.StringIO) -> Reached:
@@ -47,7 +45,7 @@ class TestMaildir(ChannelContract):
 
     @pytest.fixture
     def channel(self, folder: Path) -> MaildirChannel:
-        return MaildirChannel(folder, SENDER)
+        return MaildirChannel(folder, SENDER, WRITE)
 
     @pytest.fixture
     def reached(self, folder: Path) -> Reached:
@@ -96,27 +94,3 @@ class TestMaildir(ChannelContract):
         assert isinstance(outcome, FailedForNow)
         folder.unlink()
         assert await channel.send_many([delivery()]) == [Sent()]
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    (
-        (1, "1st"),
-        (2, "2nd"),
-        (3, "3rd"),
-        (4, "4th"),
-        (11, "11th"),
-        (12, "12th"),
-        (13, "13th"),
-        (21, "21st"),
-        (101, "101st"),
-        (111, "111th"),
-        (112, "112th"),
-    ),
-)
-def test_ordinals_are_english(number: int, text: str) -> None:
-    assert ordinal(number) == text
-
-
-def test_unknown_years_are_left_out() -> None:
-    assert "happy birthday!" in text_of(delivery(years=None)).body

@@ -10,8 +10,8 @@ import uvloop
 
 from tests.faults.checker import Checker
 from tests.faults.cluster import PROCESSES, Cluster
-from tests.faults.faults import FAULTS, Fault, Schedule
 from tests.faults.load import Pace
+from tests.faults.schedule import FAULTS, Fault, Schedule
 from tests.faults.services import PEERS, SERVICES
 from tests.faults.trial import PEOPLE, Trial, report
 from tests.faults.weather import SETTLE_S
@@ -21,7 +21,7 @@ from tests.faults.weather import SETTLE_S
 @click.option("--service", type=click.Choice(sorted(SERVICES)), default="ours", show_default=True)
 @click.option("--seconds", default=600.0, show_default=True)
 @click.option("--seed", type=int, help="Any, if it is not given.")
-@click.option("--processes", default=PROCESSES, show_default=True)
+@click.option("--processes", type=click.IntRange(min=2), default=PROCESSES, show_default=True)
 @click.option("--people", default=PEOPLE, show_default=True)
 @click.option("--reads", default=480.0, show_default=True, help="Per second.")
 @click.option("--writes", default=24.0, show_default=True, help="Per second.")

@@ -1,19 +1,21 @@
-"""The faults, one function each, and the schedule that a seed gives them."""
+"""The faults, one function each."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
 import attrs
 
 from tests.faults import truth
-from tests.faults.checker import Checker
+from tests.faults.checker import TIMEOUT_S, Checker
+from tests.faults.client import Client
 from tests.faults.cluster import Cluster, Process
 from tests.faults.load import change_by_hand
 from tests.faults.proxy import Mode, Proxy
-from tests.faults.weather import Part
 
+OVERTAKEN = 12
+SLOWED_S = 0.012
+"""Added to each direction of a connection to the cache, to have more time in which to hit it."""
 HELD_S = 0.3
 """For how long commits are stopped half way, so that some are."""
 
@@ -75,6 +77,96 @@ async def kill_while_its_cache_hangs(scene: Scene) -> None:
     finally:
         await proxy.become(Mode.PASS)
     await scene.process.start()
+
+
+async def pause_process_in_its_fill(scene: Scene) -> None:
+    """Stop the process at about the moment at which it has read what it is going to put into its cache."""
+    await _overtake(scene, _done(scene.process.pause), _done(scene.process.go_on))
+
+
+async def pause_process_in_its_sweep(scene: Scene) -> None:
+    """Stop the process while it waits for its cache in a transaction: it keeps whatever it has locked."""
+    proxy = scene.cluster.proxies[scene.hit[0]]
+    await proxy.become(Mode.HANG)
+    try:
+        async with truth.connected(scene.checker.database_url) as connection:
+            for _ in range(200):
+                if await truth.somebody_waits_in_a_transaction(connection):
+                    break
+                await asyncio.sleep(0.01)
+        scene.process.pause()
+        await proxy.become(Mode.PASS)
+        await scene.wait(3, 8)
+    finally:
+        await proxy.become(Mode.PASS)
+        scene.process.go_on()
+
+
+async def hang_cache_in_a_fill(scene: Scene) -> None:
+    """Hold back what the process is just putting into its cache; it arrives long after the process gave up."""
+    proxy = scene.cluster.proxies[scene.hit[0]]
+
+    async def slow_down() -> None:
+        proxy.delay_s = SLOWED_S
+
+    async def hang() -> None:
+        await proxy.become(Mode.HANG)
+
+    async def mend() -> None:
+        proxy.delay_s = 0
+        await proxy.become(Mode.PASS)
+
+    await _overtake(scene, hang, mend, before=slow_down)
+
+
+def _done(act: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    async def done() -> None:
+        act()
+
+    return done
+
+
+async def _nothing() -> None:
+    return
+
+
+async def _overtake(
+    scene: Scene,
+    stop: Callable[[], Awaitable[None]],
+    go_on: Callable[[], Awaitable[None]],
+    *,
+    before: Callable[[], Awaitable[None]] = _nothing,
+) -> None:
+    """Time and again have a process fill, stop that, overtake it by a write elsewhere, and let it go on.
+
+    When the bound has passed, what was overtaken is read everywhere.
+    """
+    checker, slow = scene.checker, scene.hit[0]
+    fast = scene.random.choice([number for number in range(len(checker.urls)) if number != slow])
+    people = [scene.random.randrange(checker.crowd.size) for _ in range(OVERTAKEN)]
+    clients = [Client(url, TIMEOUT_S) for url in checker.urls]
+    try:
+        took_s = 0.02
+        for person in people:
+            await checker.change(clients[fast], fast, person)
+            await before()
+            reading = asyncio.create_task(checker.read_person(clients[slow], slow, person))
+            await scene.wait(0, took_s)
+            took_s *= 0.8 if reading.done() else 1.25  # so that the next one is stopped half way
+            await stop()
+            try:
+                await checker.change(clients[fast], fast, person)
+                await asyncio.sleep(0.4)  # a sweep has passed
+            finally:
+                await go_on()
+            await reading
+        await asyncio.sleep(checker.history.bound_s)
+        for person in people:
+            for process, client in enumerate(clients):
+                await checker.read_person(client, process, person)
+    finally:
+        for client in clients:
+            client.close()
 
 
 async def pause_valkey(scene: Scene) -> None:
@@ -215,86 +307,3 @@ async def pause_postgres(scene: Scene) -> None:
         await scene.wait(0.5, 5)
     finally:
         scene.cluster.postgres.go_on(stopped)
-
-
-@attrs.frozen
-class Fault:
-    """A kind of fault: its name as it is printed, what it breaks, and how."""
-
-    kind: str
-    part: Part
-    act: Callable[[Scene], Awaitable[None]]
-
-
-FAULTS = (
-    Fault("process killed", Part.PROCESS, kill_process),
-    Fault("process paused", Part.PROCESS, pause_process),
-    Fault("process killed after its commit", Part.PROCESS, kill_between_commit_and_invalidation),
-    Fault("process killed, its cache hanging", Part.PROCESS, kill_while_its_cache_hangs),
-    Fault("Valkey paused", Part.CACHE, pause_valkey),
-    Fault("Valkey killed, restarted empty", Part.CACHE, empty_valkey_by_a_restart),
-    Fault("Valkey restarted from an old snapshot", Part.CACHE, wind_valkey_back),
-    Fault("FLUSHALL", Part.CACHE, flush),
-    Fault("failover to a lagging replica", Part.CACHE, fail_over_to_a_lagging_replica),
-    Fault("failover, one process after another", Part.CACHE, fail_over_one_process_after_another),
-    Fault("half of the keys evicted", Part.CACHE, evict),
-    Fault("watermark removed", Part.CACHE, remove_the_watermark),
-    Fault("garbage written into keys", Part.CACHE, write_garbage),
-    Fault("Valkey refuses", Part.CACHE, refuse),
-    Fault("Valkey hangs", Part.CACHE, hang),
-    Fault("Valkey delayed", Part.CACHE, delay),
-    Fault("connections to Valkey cut", Part.CACHE, cut),
-    Fault("everybody changed by one statement", Part.CACHE, change_everybody),
-    Fault("backends killed in COMMIT", Part.DATABASE, kill_backends_in_commit),
-    Fault("PostgreSQL restarted", Part.DATABASE, restart_postgres),
-    Fault("PostgreSQL paused", Part.DATABASE, pause_postgres),
-)
-
-
-@attrs.define(eq=False)
-class Schedule:
-    """Faults in an order that the seed gives: each kind once before any comes again.
-
-    Now and then two at once, the second one of the cache; and now and then a calm in which everything has to
-    be right at once.
-    """
-
-    cluster: Cluster
-    random: Random
-    kinds: Sequence[Fault] = FAULTS
-    calm_every: int = 4
-    calm_s: float = 4.0
-
-    async def __call__(self, checker: Checker, ending: asyncio.Event) -> None:
-        left: list[Fault] = []
-        done = 0
-        while not ending.is_set():
-            if not left:
-                left = self.random.sample(self.kinds, len(self.kinds))
-            now = [left.pop()]
-            if (
-                now[0].part is not Part.CACHE and self.random.random() < 0.4
-            ):  # both may use the cache's servers
-                now += [fault for fault in left if fault.part is Part.CACHE][:1]
-                left = [fault for fault in left if fault not in now]
-            await asyncio.gather(*(self._act(fault, checker) for fault in now))
-            done += 1
-            calm = checker.weather.settle_s + self.calm_s
-            pause_s = calm if done % self.calm_every == 0 else self.random.uniform(0.2, 2.0)
-            await _sleep(pause_s, ending)
-
-    async def _act(self, fault: Fault, checker: Checker) -> None:
-        random = Random(self.random.random())
-        everyone = range(len(self.cluster.processes))
-        hit = random.sample(everyone, 1 if fault.part is Part.PROCESS else random.randint(1, len(everyone)))
-        broken = frozenset(hit if fault.part is Part.PROCESS else ())
-        spell = checker.weather.begin(fault.kind, fault.part, time.monotonic(), broken)
-        await fault.act(Scene(self.cluster, checker, random, hit))
-        checker.weather.end(spell, time.monotonic())
-
-
-async def _sleep(seconds: float, ending: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(ending.wait(), seconds)
-    except TimeoutError:
-        return

@@ -96,11 +96,11 @@ class Proxy:
                     await self._carry_both_ways((reader, onward), (there, writer))
                 finally:
                     self._writers.discard(onward)
-                    onward.transport.abort()
+                    onward.close()  # what its client sent before it went away arrives
         finally:
             self._writers.discard(writer)
             self._serving.discard(task)
-            writer.transport.abort()
+            writer.close()
 
     async def _carry_both_ways(self, *ways: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
         tasks = [asyncio.create_task(self._carry(*way)) for way in ways]

@@ -7,6 +7,7 @@ from importlib import util
 import attrs
 
 from tests.faults.cluster import OURS, Service
+from tests.faults.without import PARTS
 
 
 @attrs.frozen
@@ -29,6 +30,12 @@ PEERS: Mapping[str, Peer] = {
 }
 SERVICES: Mapping[str, Service] = {
     "ours": OURS,
+    **{
+        f"ours-without-{part}": Service(
+            f"ours without the {part}", (sys.executable, "-m", "tests.faults.without", part, "serve")
+        )
+        for part in PARTS
+    },
     **{
         name: Service(peer.what, (sys.executable, "-m", f"tests.faults.peers.{name}_peer"))
         for name, peer in PEERS.items()

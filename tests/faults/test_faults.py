@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from random import Random
 
 import attrs
@@ -11,9 +12,10 @@ from tests.faults.checker import TIMEOUT_S, Checker
 from tests.faults.client import Client
 from tests.faults.cluster import OURS, Cluster, Service
 from tests.faults.crowd import Crowd
-from tests.faults.faults import FAULTS, Schedule
 from tests.faults.history import BOUND_S, Guarantee, History
 from tests.faults.load import Pace
+from tests.faults.proxy import Mode, Proxy
+from tests.faults.schedule import FAULTS, Schedule
 from tests.faults.services import SERVICES
 from tests.faults.trial import Trial, report
 from tests.faults.truth import Truth
@@ -21,64 +23,91 @@ from tests.faults.weather import Part, Weather
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-PEOPLE = 12
-DELAY_S = 0.15
+LONG = {
+    "PostgreSQL paused",
+    "process paused",
+    "process paused in its fills",
+    "process paused in its sweep",
+    "fills held back",
+}
+"""Faults that are left to make faults."""
+PEOPLE = 8
+ROUNDS = 5
+DELAY_S = 0.012
+STEP_S = 0.012
 
 
-async def paused_before_its_fill(service: Service) -> Checker:
-    """Let readers look into the cache and then into the database, and be overtaken by a write before they fill.
+async def held_back_fills(service: Service) -> Checker:
+    """Hold back what readers are about to put into the cache, until a write on another process has overtaken it.
 
-    Their connection to the cache is slow: a look takes two delays, and what they fill arrives after one more.
-    The writer is on another process, whose connection is fast.
+    The readers begin one after another, and their connection to the cache is slow: at the moment at which it
+    hangs some of them are between their look into the database and the arrival of what they fill, however
+    many round trips they make.
     """
     weather = Weather()
     async with Cluster.running(service, processes=2) as cluster:
         checker = Checker(
-            cluster.urls, cluster.postgres.url, Crowd(1, PEOPLE), weather, History(weather, BOUND_S)
+            cluster.urls, cluster.postgres.url, Crowd(1, ROUNDS * PEOPLE), weather, History(weather, BOUND_S)
         )
         truth, ending = Truth(checker.database_url), asyncio.Event()
         await truth.install()
-        slow, fast = ([Client(url, TIMEOUT_S) for _ in range(PEOPLE)] for url in cluster.urls)
-        await checker.register(fast)
+        clients = [[Client(url, TIMEOUT_S) for _ in range(PEOPLE)] for url in cluster.urls]
+        await checker.register(clients[1])
         following = asyncio.create_task(checker.follow(truth, ending))
-        people = range(PEOPLE)
-        # Every connection that is needed is made before it gets slow.
-        await asyncio.gather(*(checker.read_person(slow[person], 0, person) for person in people))
-        await asyncio.gather(*(checker.change(fast[person], 1, person) for person in people))
-        spell = weather.begin("Valkey delayed", Part.CACHE, time.monotonic())
-        cluster.proxies[0].delay_s = DELAY_S
-        reading = [asyncio.create_task(checker.read_person(slow[person], 0, person)) for person in people]
-        await asyncio.sleep(2.5 * DELAY_S)
-        await asyncio.gather(*(checker.change(fast[person], 1, person) for person in people))
-        await asyncio.gather(*reading)
-        cluster.proxies[0].delay_s = 0
+        spell = weather.begin("fills held back", Part.CACHE, time.monotonic())
+        for first in range(0, ROUNDS * PEOPLE, PEOPLE):
+            await _hold_back(checker, cluster.proxies[0], clients, range(first, first + PEOPLE))
         weather.end(spell, time.monotonic())
-        await asyncio.sleep(BOUND_S + 0.5)
-        await asyncio.gather(*(checker.read_person(fast[person], 1, person) for person in people))
+        await asyncio.sleep(BOUND_S)
+        for person in range(ROUNDS * PEOPLE):
+            await checker.read_person(clients[1][0], 1, person)
         ending.set()
         await following
         await truth.close()
-        for client in (*slow, *fast):
+        for client in (*clients[0], *clients[1]):
             client.close()
         return checker
 
 
+async def _hold_back(
+    checker: Checker, proxy: Proxy, clients: Sequence[Sequence[Client]], people: Sequence[int]
+) -> None:
+    slow, fast = (list(zip(some, people, strict=True)) for some in clients)
+    used = checker.sources.total() - checker.sources["BYPASS"]
+    async with asyncio.timeout(20):  # the cache is in use, and every connection is there before it gets slow
+        while checker.sources.total() - checker.sources["BYPASS"] < used + PEOPLE:
+            await asyncio.gather(*(checker.read_person(client, 0, person) for client, person in slow))
+            await asyncio.sleep(0.05)
+    await asyncio.gather(*(checker.change(client, 1, person) for client, person in fast))
+    proxy.delay_s = DELAY_S
+    reading = []
+    for client, person in slow:
+        reading.append(asyncio.create_task(checker.read_person(client, 0, person)))
+        await asyncio.sleep(STEP_S)
+    await proxy.become(Mode.HANG)
+    await asyncio.gather(*(checker.change(client, 1, person) for client, person in fast))
+    await asyncio.sleep(0.5)  # sweeps have passed
+    await proxy.become(Mode.PASS)
+    proxy.delay_s = 0
+    await asyncio.gather(*reading)
+
+
 async def test_a_fill_after_the_invalidation_is_found_in_plain_cache_aside() -> None:
-    checker = await paused_before_its_fill(SERVICES["plain"])
+    checker = await held_back_fills(SERVICES["plain"])
     assert checker.found[Guarantee.G5] > 0
     assert set(checker.found) <= {Guarantee.G5}
     assert checker.history.worst_s > BOUND_S
 
 
 async def test_a_fill_after_the_invalidation_is_not_kept_by_ours() -> None:
-    checker = await paused_before_its_fill(OURS)
+    checker = await held_back_fills(OURS)
     assert not checker.found, checker.violations
 
 
 @pytest.mark.parametrize("seed", (1,))
 async def test_a_short_run_of_faults_finds_nothing_wrong(seed: int) -> None:
     async with Cluster.running(OURS) as cluster:
-        quick = [fault for fault in FAULTS if fault.kind not in {"PostgreSQL paused", "process paused"}]
+        quick = [fault for fault in FAULTS if fault.kind not in LONG]
         trial = Trial(
             urls=cluster.urls,
             database_url=cluster.postgres.url,

@@ -210,6 +210,15 @@ async def kill_backends(connection: Connection, *, only_waiting: bool) -> None:
     )
 
 
+async def somebody_waits_in_a_transaction(connection: Connection) -> bool:
+    """Tell whether a transaction of the service's waits for something else than PostgreSQL."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND "
+        f"application_name <> '{APPLICATION}' AND clock_timestamp() - state_change > interval '15 ms')"
+    )
+    return found
+
+
 async def until_up(url: str) -> None:
     async with asyncio.timeout(UP_WITHIN_S):
         while True:

@@ -100,6 +100,13 @@ def test_the_document_and_health_are_open(stranger: Api) -> None:
     assert stranger("OPTIONS", "/users").status_code == HTTPStatus.NO_CONTENT
 
 
+def test_metrics_are_told_to_who_may_read_messages(stranger: Api, access: Access) -> None:
+    problem(stranger.get("/metrics"), HTTPStatus.UNAUTHORIZED)
+    for scope, status in ((Scope.MESSAGES_READ, HTTPStatus.OK), (Scope.USERS_READ, HTTPStatus.FORBIDDEN)):
+        made = stranger.do(access.make_key, "scraper", {scope})
+        assert stranger.get("/metrics", Authorization=bearer(made)).status_code == status
+
+
 def test_what_is_no_key_is_refused_alike_whether_it_exists_or_not(stranger: Api) -> None:
     wrong_secret = f"{ADMIN.text[:-1]}{'0' if ADMIN.text[-1] != '0' else '1'}"
     texts = [

@@ -116,6 +116,12 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("?overlapHours=1877", 422, {}),
         ("", 400, {"headers": {"idempotency-key": "zebulon"}}),
     ),
+    "GET /templates/{kind}/preview": (
+        ("?language=zebulon", 422, {}),
+        ("?years=1877", 422, {}),
+        ("?belated=Zebulon", 422, {}),
+        ("?firstName=Zebulon", 422, {}),
+    ),
     "POST /messages/{key}/retry": (("", 409, {"json": {"reason": "Zebulon"}}),),
     "POST /messages/{key}/mark-sent": (("", 409, {"content": b"Zebulon"}),),
 }
@@ -135,7 +141,7 @@ def cases() -> Iterator[Any]:
             for number, id_ in enumerate(
                 ("zebulon@example.com", "1877-07-07", "%00Zebulon", NOBODY, NO_MESSAGE)
             ):
-                asked = name.replace("{id}", id_).replace("{key}", id_)
+                asked = name.replace("{id}", id_).replace("{key}", id_).replace("{kind}", id_)
                 yield pytest.param(Case(name, asked, 404, {"json": {}}), id=f"{name}-nobody-{number}")
 
 
@@ -158,6 +164,7 @@ def test_bad_input_is_refused_without_being_repeated_and_changes_nothing(
 ) -> None:
     method, path = case.asked.split(" ", 1)
     path = path.replace("/users/{id}", ada).replace("/messages/{key}", api.message_of(ada))
+    path = path.replace("{kind}", "birthday")
     before = api.service.store.committed.copy()
     told_before = list(api.service.told.events)
     logged.clear()

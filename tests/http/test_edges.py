@@ -119,7 +119,7 @@ def test_what_the_application_needs_is_opened_and_closed_with_it(use_cases: UseC
         yield
         course.append("closed")
 
-    with TestClient(with_edges(create_app(use_cases, lifespan=[lent]))) as client:
+    with TestClient(with_edges(create_app(use_cases, lifespan=[lent]), use_cases.metrics)) as client:
         assert client.get("/health/live").status_code == HTTPStatus.OK
         assert course == ["opened"]
     assert course == ["opened", "closed"]

@@ -30,7 +30,7 @@ async def port(
     service: Service, state: SchedulerState, logged: list[EventDict], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[int]:
     """Where the API is served by somebody who has little patience."""
-    monkeypatch.setattr(slow_clients, "HEAD_WITHIN_S", 0.3)
+    monkeypatch.setattr(slow_clients, "HEAD_WITHIN_S", 1.0)
     monkeypatch.setattr(slow_clients, "BODY_GRACE_S", 0.3)
     monkeypatch.setattr(slow_clients, "READ_WITHIN_S", 0.3)
     server = uvicorn.Server(

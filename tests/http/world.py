@@ -9,9 +9,11 @@ import httpx
 from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
+from adapters.delivery.texts import JinjaTexts
 from adapters.memory.answers import MemoryAnswers
 from adapters.memory.api_keys import MemoryApiKeys
 from adapters.memory.permits import MemoryPermits
+from adapters.metrics import PrometheusMetrics
 from application.access import Access, NewKey
 from application.cached_reader import UncachedUserReader
 from application.imports import ImportUsers
@@ -21,6 +23,7 @@ from application.messages import GetMessage, ListMessages
 from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
+from application.texts import PreviewText
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -90,7 +93,9 @@ def use_cases_of(
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),
         act_on_message=service.operator,
+        metrics=PrometheusMetrics(),
         scheduler_statistics=SchedulerStatistics(service.ledger, state),
+        preview_text=PreviewText(JinjaTexts(None, "en")),
         message_reader=service.ledger,
         scheduler_state=state,
         clock=service.clock,
@@ -105,7 +110,7 @@ def client_of(use_cases: UseCases) -> TestClient[ASGIApp]:
 
 
 def app_of(use_cases: UseCases) -> ASGIApp:
-    return with_edges(create_app(use_cases))
+    return with_edges(create_app(use_cases), use_cases.metrics)
 
 
 @attrs.frozen

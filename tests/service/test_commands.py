@@ -103,6 +103,6 @@ def test_without_a_service_the_commands_start_the_database_for_themselves(tmp_pa
 def test_every_command_has_help(tmp_path: Path) -> None:
     whole = run_command(["--help"], tmp_path / "var", free_port())
     assert whole.returncode == 0
-    for name in ("serve", "demo", "migrate", "import", "simulate", "upcoming", "plan"):
+    for name in ("serve", "demo", "migrate", "import", "simulate", "upcoming", "plan", "templates"):
         assert name in whole.stdout
         assert run_command([name, "--help"], tmp_path / "var", free_port()).returncode == 0

@@ -2,23 +2,17 @@
 
 import asyncio
 import os
-import socket
-from collections.abc import Iterator, Sequence
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
-from email.utils import format_datetime
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import structlog
 
-from adapters.delivery.texts import text_of
+from adapters.delivery.mail import MailUnwritable, mail_of
 from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
 from application.ports import DeliveryChannel
+from application.texts import Text, TextUnwritable
 
 log = structlog.get_logger()
-
-_LINE_LENGTH_MAX = 990  # RFC 5322 allows 998; folding would put a blank into the Message-ID
 
 
 class MaildirChannel(DeliveryChannel):
@@ -28,20 +22,24 @@ class MaildirChannel(DeliveryChannel):
     programs move what they have shown from new to cur and append flags to the name; both are looked at.
     """
 
-    __slots__ = ("_folder", "_sender")
+    __slots__ = ("_folder", "_sender", "_write")
 
     name = "maildir"
     deduplicates = True
     reaches_people = False
     batch_size = 100
 
-    def __init__(self, folder: Path, sender: str) -> None:
+    def __init__(self, folder: Path, sender: str, write: Callable[[Delivery], Text]) -> None:
         self._folder = folder
-        self._sender = Address(display_name="Birthdays", addr_spec=sender)
+        self._sender = sender
+        self._write = write
 
     async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         # A thread, and to its end even if the caller is cancelled: half a batch may be written, never half a file.
         return await asyncio.shield(asyncio.to_thread(self._deliver_all, deliveries))
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
     def _deliver_all(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         try:
@@ -72,9 +70,9 @@ class MaildirChannel(DeliveryChannel):
 
     def _deliver(self, delivery: Delivery) -> Outcome:
         try:
-            mail = self._mail(delivery)
-        except ValueError:
-            return FailedForGood("The address or the name cannot be written into a mail.")
+            mail = mail_of(delivery, self._write(delivery), self._sender).content
+        except (MailUnwritable, TextUnwritable) as error:
+            return FailedForGood(type(error).__doc__ or "")
         name = str(delivery.key)
         temporary = self._folder / "tmp" / f"{name}.{os.getpid()}.{delivery.fence}"
         with temporary.open("wb") as file:
@@ -95,22 +93,3 @@ class MaildirChannel(DeliveryChannel):
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-    def _mail(self, delivery: Delivery) -> EmailMessage:
-        text = text_of(delivery)
-        local, _, domain = delivery.recipient.email.rpartition("@")
-        # Names and subjects are encoded so that every mail program reads them; an address cannot be (RFC 6531).
-        policy = SMTP if delivery.recipient.email.isascii() else SMTPUTF8
-        mail = EmailMessage(policy=policy.clone(linesep="\n", max_line_length=_LINE_LENGTH_MAX))
-        mail["From"] = self._sender
-        mail["To"] = Address(
-            display_name=f"{delivery.recipient.first_name} {delivery.recipient.last_name}",
-            username=local,
-            domain=domain,
-        )
-        mail["Subject"] = text.subject
-        mail["Date"] = format_datetime(delivery.due_at)
-        mail["Message-ID"] = f"<{delivery.key}@{self._sender.domain or socket.gethostname()}>"
-        mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(text.body)
-        return mail

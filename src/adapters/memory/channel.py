@@ -45,6 +45,9 @@ class MemoryChannel(DeliveryChannel):
             await asyncio.Event().wait()
         return outcomes
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
     def fail_for_now(self, retry_after: timedelta | None = None) -> None:
         self.answer = lambda _delivery: FailedForNow("Try again later.", retry_after)
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select, text
+from sqlalchemy import Select, and_, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import connected
+from adapters.postgres.message_counts import COUNTS
 from adapters.postgres.message_rows import has_key, to_message
 from adapters.postgres.tables import messages
 from application.errors import StoreUnavailable
@@ -71,9 +72,8 @@ class PostgresMessageReader(MessageReader):
         return Page(views[:limit], len(views) > limit)
 
     async def counts(self) -> Mapping[Status, int]:
-        query = select(messages.c.status, func.count()).group_by(messages.c.status)
         async with connected(self._engine) as connection:
-            return {Status(status): count for status, count in await connection.execute(query)}
+            return {Status(status): count for status, count in await connection.execute(COUNTS)}
 
     async def users_due(self, kind: Kind, first: datetime, until: datetime) -> bytes:
         oldest, newest = occasion_dates(first, until)

@@ -8,25 +8,31 @@ from collections.abc import Callable, Sequence
 from redis.exceptions import NoPermissionError
 
 from adapters.redis.breaker import Breaker
-from adapters.redis.client import Client, ask_node_of, open_client
+from adapters.redis.client import SOCKET_TIMEOUT_S, Client, ask_node_of, open_client, read_many
 from adapters.redis.entries import encode_entry, encode_lease, encode_token
 from adapters.redis.joining import JoinedLooks, read_number
 from adapters.redis.keys import Keys
 from adapters.redis.line import CONNECTIONS_MAX, Line
-from adapters.redis.scripts import BEGIN, FILL, SWEEP, TAKE_LEASE
+from adapters.redis.scripts import BEGIN, FILL, SWEEP, TAKE_LEASE, one_or_zero
 from application.cache_ports import CacheFigures, CachePort, CacheUnavailable, Entry, Look, Place, Swept
 from application.observing import CacheObserver
 
+TIMEOUT_S = 0.15
 _SCAN_COUNT = 500
 
 
-def open_redis_cache(url: str, namespace: str = "birthdays", *, observer: CacheObserver) -> "RedisCache":
+def open_redis_cache(
+    url: str, namespace: str = "birthdays", *, observer: CacheObserver, patience: float = 1.0
+) -> "RedisCache":
     """Return the cache at *url*, to be closed in the end; the server need not be there yet.
 
-    Raises ValueError for an address that cannot be used.
+    The time-outs are multiplied by *patience*. Raises ValueError for an address that cannot be used.
     """
-    reading, sweeping = (open_client(url, connections_max=CONNECTIONS_MAX) for _ in range(2))
-    return RedisCache(reading, sweeping, namespace, observer)
+    reading, sweeping = (
+        open_client(url, connections_max=CONNECTIONS_MAX, timeout_s=SOCKET_TIMEOUT_S * patience)
+        for _ in range(2)
+    )
+    return RedisCache(reading, sweeping, namespace, observer, timeout_s=TIMEOUT_S * patience)
 
 
 class RedisCache(CachePort):
@@ -45,11 +51,12 @@ class RedisCache(CachePort):
         namespace: str,
         observer: CacheObserver,
         *,
+        timeout_s: float = TIMEOUT_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = Keys(namespace)
         self._reading, self._sweeping = (
-            Line(client, Breaker(side, observer, monotonic), observer, monotonic)
+            Line(client, Breaker(side, observer, monotonic), observer, monotonic, timeout_s)
             for client, side in ((client_for_reading, "reading"), (client_for_sweeping, "sweeping"))
         )
         self._looks = JoinedLooks(self._reading, self._keys)
@@ -72,11 +79,7 @@ class RedisCache(CachePort):
         if not keys:
             return []
         names = [self._keys.plain(key) for key in keys]
-
-        async def ask(client: Client) -> list[bytes | None]:
-            return list(await client.execute_command("MGET", *names))
-
-        values = await self._reading.call("get", ask)
+        values = await self._reading.call("get", lambda client: read_many(client, names))
         missing = values.count(None)
         self._misses += missing
         self._hits += len(values) - missing
@@ -122,7 +125,7 @@ class RedisCache(CachePort):
                 reply = await ask_node_of(
                     client, pattern, "SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN_COUNT
                 )
-                return int(reply[0]), reply[1]
+                return int(reply[0]), list(reply[1])
 
             cursor, names = await self._sweeping.call("scan", ask)
             gone += await self._unlink(self._sweeping, "delete", names[: limit - gone])
@@ -165,16 +168,14 @@ class RedisCache(CachePort):
         encoded = encode_token(token)
         arguments = encoded, encode_lease(key, encoded), _milliseconds(lease_s), int(renewing)
         name = self._keys.held(place, key)
-        reply = await self._reading.call(
-            "take_lease", lambda client: TAKE_LEASE.run(client, [name], *arguments)
+        return await self._reading.call(
+            "take_lease", lambda client: TAKE_LEASE.decide(client, [name], *arguments)
         )
-        return bool(reply)
 
     async def fill(self, place: Place, key: str, token: str, entry: Entry, *, ttl_s: float) -> bool:
         arguments = encode_token(token), encode_entry(key, entry), _milliseconds(ttl_s)
         name = self._keys.held(place, key)
-        reply = await self._reading.call("fill", lambda client: FILL.run(client, [name], *arguments))
-        return bool(reply)
+        return await self._reading.call("fill", lambda client: FILL.decide(client, [name], *arguments))
 
     async def invalidate(self, keys: Sequence[tuple[Place, str]]) -> None:
         """Whoever no longer waits for it does not stop it."""
@@ -190,7 +191,7 @@ class RedisCache(CachePort):
 
         async def ask(client: Client) -> Swept:
             is_gap, watermark = await SWEEP.run(client, names, base, batch, *versions)
-            return Swept(is_gap=bool(is_gap), watermark=read_number(watermark))
+            return Swept(is_gap=one_or_zero(is_gap), watermark=read_number(watermark))
 
         return await self._sweeping.call("sweep", ask)
 

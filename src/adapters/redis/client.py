@@ -1,5 +1,6 @@
 """Clients of a Redis or Valkey server, or of a Redis Cluster, that neither wait long nor try again."""
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -7,14 +8,15 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.maint_notifications import MaintNotificationsConfig
 
 Client: TypeAlias = Redis | RedisCluster
 
 SOCKET_TIMEOUT_S = 0.1
+"""For each of connecting, writing and reading; shorter than what a whole call may take, so that the client
+of a Cluster sees by itself that a node hangs, and asks another."""
 
 
-def open_client(url: str, *, connections_max: int) -> Client:
+def open_client(url: str, *, connections_max: int, timeout_s: float = SOCKET_TIMEOUT_S) -> Client:
     """Return a client of the server at *url*; it connects when it is first asked something.
 
     ``?cluster=true`` says that the server is a node of a Cluster. Raises ValueError for an address that
@@ -22,14 +24,12 @@ def open_client(url: str, *, connections_max: int) -> Client:
     """
     address, is_cluster = _without_cluster(url)
     settings = {
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": SOCKET_TIMEOUT_S,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
         "protocol": 2,  # nothing of the third is needed, and it costs a command more when connecting
         "driver_info": None,  # as does telling the server who we are
-        # Else a connection that the server has closed meanwhile passes for a good one.
-        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
     if is_cluster:
         return RedisCluster.from_url(address, max_connections=connections_max, **settings)
@@ -37,12 +37,23 @@ def open_client(url: str, *, connections_max: int) -> Client:
     return Redis.from_pool(pool)
 
 
+async def read_many(client: Client, names: Sequence[bytes]) -> list[bytes | None]:
+    """Return what the keys hold, in one step of the server; None for what is no string, too."""
+    values = list(await client.execute_command("MGET", *names))
+    if len(values) != len(names) or not all(value is None or isinstance(value, bytes) for value in values):
+        raise TypeError("not a value for each key")
+    return values
+
+
 async def ask_node_of(client: Client, key: bytes, *command: str | int | bytes) -> Any:
     """Send a command without keys to the node where *key* lives."""
     if isinstance(client, RedisCluster):
         await client.initialize()
+        # The node itself: the client of all nodes makes its own shape of a SCAN's answer.
         node = client.get_node_from_key(key.decode())
-        return await client.execute_command(*command, target_nodes=node)
+        if node is None:
+            raise ConnectionError("no node has the slot")
+        return await node.execute_command(*command)
     return await client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py says no types here
 
 

@@ -48,7 +48,7 @@ def decode(key: bytes, value: bytes) -> Entry | Lease:
     except struct.error as error:
         raise Undecodable from error
     begins_at = _HEADER.size + key_length
-    if value[_HEADER.size : begins_at] != key or checksum != crc32(memoryview(value)[_CHECKED_FROM:]):
+    if value[_HEADER.size : begins_at] != key or checksum != crc32(value[_CHECKED_FROM:]):
         raise Undecodable
     if kind == _ENTRY:
         return Entry(version, value[begins_at:])

@@ -8,10 +8,10 @@ from contextvars import Context
 
 import attrs
 
-from adapters.redis.client import Client
+from adapters.redis.client import read_many
 from adapters.redis.entries import Undecodable, decode
 from adapters.redis.keys import Keys
-from adapters.redis.line import CALL_TIMEOUT_S, Line
+from adapters.redis.line import Line
 from adapters.redis.scripts import REMOVE_IF_UNCHANGED
 from application.cache_ports import CacheUnavailable, Entry, Look, Place
 
@@ -21,6 +21,8 @@ LOOKS_MAX = 256
 """So many looks travel together."""
 
 Answer = asyncio.Future[Look | None]
+Asked = tuple[Place, str, Answer, float]
+"""What was asked for, by whom, and when."""
 Wanted = dict[Place, dict[str, list[Answer]]]
 
 
@@ -35,8 +37,7 @@ class JoinedLooks:
     _keys: Keys
     hits: int = attrs.field(default=0, init=False)
     misses: int = attrs.field(default=0, init=False)
-    _waiting: list[tuple[Place, str, Answer]] = attrs.field(factory=list, init=False)
-    _waiting_since: float = attrs.field(default=0.0, init=False)
+    _waiting: list[Asked] = attrs.field(factory=list, init=False)
     _under_way: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     async def look(self, place: Place, key: str) -> Look:
@@ -44,12 +45,10 @@ class JoinedLooks:
         self._line.refuse_if_open("look")
         loop = asyncio.get_running_loop()
         answer: Answer = loop.create_future()
-        if not self._waiting:
-            self._waiting_since = loop.time()
-            if len(self._under_way) < UNDER_WAY_MAX:
-                # In nobody's context: it belongs to no request, and to no unit of work.
-                loop.call_soon(self._send, context=Context())
-        self._waiting.append((place, key, answer))
+        if not self._waiting and len(self._under_way) < UNDER_WAY_MAX:
+            # In nobody's context: it belongs to no request, and to no unit of work.
+            loop.call_soon(self._send, context=Context())
+        self._waiting.append((place, key, answer, loop.time()))
         look = await answer
         if look is None:
             raise CacheUnavailable
@@ -58,7 +57,7 @@ class JoinedLooks:
     async def aclose(self) -> None:
         """End what is under way; whoever waits hears that the cache is not available."""
         waiting, self._waiting = self._waiting, []
-        for _, _, answer in waiting:
+        for _, _, answer, _ in waiting:
             _tell(answer, None)
         tasks = list(self._under_way)
         for task in tasks:
@@ -68,7 +67,7 @@ class JoinedLooks:
     def _send(self) -> None:
         while self._waiting and len(self._under_way) < UNDER_WAY_MAX:
             batch, self._waiting = self._waiting[:LOOKS_MAX], self._waiting[LOOKS_MAX:]
-            task = asyncio.create_task(self._carry_out(batch, self._waiting_since), context=Context())
+            task = asyncio.create_task(self._carry_out(batch), context=Context())
             self._under_way.add(task)
             task.add_done_callback(self._end)
 
@@ -76,36 +75,27 @@ class JoinedLooks:
         self._under_way.discard(task)
         self._send()
 
-    async def _carry_out(self, batch: list[tuple[Place, str, Answer]], since: float) -> None:
+    async def _carry_out(self, batch: list[Asked]) -> None:
         wanted: Wanted = {}
-        for place, key, answer in batch:
+        for place, key, answer, _ in batch:
             wanted.setdefault(place, {}).setdefault(key, []).append(answer)
+        longest_wait_s = asyncio.get_running_loop().time() - batch[0][-1]
         try:
-            values = await self._read(wanted, CALL_TIMEOUT_S - (asyncio.get_running_loop().time() - since))
+            await self._answer(wanted, await self._read(wanted, longest_wait_s))
         except CacheUnavailable:
-            # Who waits behind it has waited as long, and would wait as long once more.
-            batch, self._waiting = batch + self._waiting, []
             return
-        else:
-            await self._answer(wanted, values)
         finally:
-            for _, _, answer in batch:
+            for _, _, answer, _ in batch:
                 _tell(answer, None)
 
-    async def _read(self, wanted: Wanted, timeout_s: float) -> Iterator[bytes | None]:
+    async def _read(self, wanted: Wanted, waited_s: float) -> Iterator[bytes | None]:
         names: list[bytes] = []
         for place, keys in wanted.items():
             names.append(self._keys.watermark(place))
             prefix = self._keys.prefix(place)
             names.extend(prefix + key.encode() for key in keys)
-
-        async def ask(client: Client) -> list[bytes | None]:
-            values = await client.execute_command("MGET", *names)
-            if len(values) != len(names):
-                raise TypeError("not as many values as keys")
-            return list(values)
-
-        return iter(await self._line.call("look", ask, timeout_s=timeout_s))
+        values = await self._line.call("look", lambda client: read_many(client, names), waited_s=waited_s)
+        return iter(values)
 
     async def _answer(self, wanted: Wanted, values: Iterator[bytes | None]) -> None:
         strange: list[tuple[bytes, bytes, list[Answer], Look]] = []

@@ -14,19 +14,21 @@ from application.transaction_guard import refuse_in_transaction
 
 T = TypeVar("T")
 
-CALL_TIMEOUT_S = 0.15
-"""For everything: waiting for a connection, connecting, asking and answering."""
 CONNECTIONS_MAX = 16
 
 
 @attrs.define(eq=False)
 class Line:
-    """A client with a bound on the calls that are under way, and a breaker."""
+    """A client with a bound on the calls that are under way, and a breaker.
+
+    *timeout_s* is for all of a call: waiting for a connection, connecting, asking and being answered.
+    """
 
     _client: Client
     _breaker: Breaker
     _observer: CacheObserver
     _monotonic: Callable[[], float]
+    timeout_s: float
     _free: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(CONNECTIONS_MAX), init=False)
 
     def refuse_if_open(self, operation: str) -> None:
@@ -37,14 +39,17 @@ class Line:
             raise CacheUnavailable("breaker open")
 
     async def call(
-        self, operation: str, ask: Callable[[Client], Awaitable[T]], *, timeout_s: float = CALL_TIMEOUT_S
+        self, operation: str, ask: Callable[[Client], Awaitable[T]], *, waited_s: float = 0.0
     ) -> T:
-        """Return what *ask* gets from the server. Raises CacheUnavailable, whatever goes wrong."""
+        """Return what *ask* gets from the server. Raises CacheUnavailable, whatever goes wrong.
+
+        *waited_s* is how long the caller has waited already.
+        """
         self.refuse_if_open(operation)
         admission = self._breaker.admit()
         started = self._monotonic()
         try:
-            async with asyncio.timeout(timeout_s), self._free:
+            async with asyncio.timeout(self.timeout_s - waited_s), self._free:
                 answer = await ask(self._client)
         except asyncio.CancelledError:
             self._breaker.abandoned(admission)
@@ -60,4 +65,7 @@ class Line:
         return answer
 
     async def aclose(self) -> None:
+        """Close all connections when what is under way has ended, and let nothing begin any more."""
+        for _ in range(CONNECTIONS_MAX):
+            await self._free.acquire()
         await self._client.aclose()

@@ -8,6 +8,7 @@ from adapters.redis.line import CONNECTIONS_MAX, Line
 from application.access_ports import PermitStore
 from application.observing import CacheObserver
 
+_TIMEOUT_S = 0.15
 _FORGET_AFTER_MS = 120_000
 
 
@@ -15,7 +16,8 @@ def open_redis_permits(url: str, namespace: str = "birthdays", *, observer: Cach
     """Return the counts at *url*, to be closed in the end; the server need not be there yet."""
     client = open_client(url, connections_max=CONNECTIONS_MAX)
     return RedisPermits(
-        Line(client, Breaker("limiting", observer, time.monotonic), observer, time.monotonic), namespace
+        Line(client, Breaker("limiting", observer, time.monotonic), observer, time.monotonic, _TIMEOUT_S),
+        namespace,
     )
 
 

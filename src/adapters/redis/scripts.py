@@ -2,6 +2,9 @@
 
 All keys of a script are told as such and lie in one slot, so that they run on a Cluster as well. MGET is
 used to read a key that may hold anything: it tells nothing of what is no string, where GET is an error.
+
+Here and elsewhere nothing is asked of the server that is younger than Redis 4.0: DEL, EVAL and EVALSHA,
+EXISTS, GETRANGE, INFO, MGET, SCAN with MATCH and COUNT, SET with PX, NX and XX, SETRANGE, UNLINK.
 """
 
 import hashlib
@@ -33,6 +36,16 @@ class Script:
             return await client.execute_command("EVALSHA", self.sha, len(keys), *keys, *arguments)
         except NoScriptError:
             return await client.execute_command("EVAL", self.text, len(keys), *keys, *arguments)
+
+    async def decide(self, client: Client, keys: Sequence[bytes], *arguments: Argument) -> bool:
+        """Return what a script does that answers 1 or 0. Raises TypeError for anything else."""
+        return one_or_zero(await self.run(client, keys, *arguments))
+
+
+def one_or_zero(reply: object) -> bool:
+    if reply not in (0, 1):
+        raise TypeError("neither 1 nor 0")
+    return bool(reply)
 
 
 TAKE_LEASE = Script(
@@ -70,7 +83,7 @@ SWEEP = Script(
     """
     -- the watermark and keys; the base, the batch, and the versions as eight bytes each
     local stands = redis.call('MGET', KEYS[1])[1]
-    local watermark = stands and tonumber(stands)
+    local watermark = stands and string.find(stands, '^%d+$') and tonumber(stands)
     local batch = tonumber(ARGV[2])
     if not watermark or watermark < tonumber(ARGV[1]) or watermark >= batch then
         return {1, stands}

@@ -106,7 +106,7 @@ async def _serve(
         door = await _door(address, opened, chosen)
         server = _Server(
             uvicorn.Config(
-                with_edges(create_app(opened.service.http())),
+                with_edges(create_app(opened.service.http()), opened.service.http().metrics),
                 http=ImpatientProtocol,
                 ws="none",
                 access_log=False,

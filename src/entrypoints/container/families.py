@@ -1,5 +1,6 @@
 """The two families of adapters."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from dependency_injector import containers, providers
@@ -7,6 +8,10 @@ from dependency_injector import containers, providers
 from adapters.clock import MovableClock, SystemClock
 from adapters.delivery.console import ConsoleChannel
 from adapters.delivery.maildir import MaildirChannel
+from adapters.delivery.smtp import SmtpChannel
+from adapters.delivery.smtp_line import MailServer
+from adapters.delivery.texts import JinjaTexts
+from adapters.delivery.webhook import Receiver, WebhookChannel
 from adapters.memory.answers import MemoryAnswers
 from adapters.memory.api_keys import MemoryApiKeys
 from adapters.memory.cache import MemoryCache
@@ -17,24 +22,62 @@ from adapters.memory.permits import MemoryPermits
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader
+from adapters.metrics import PrometheusMetrics
 from adapters.postgres.answers import PostgresAnswers
 from adapters.postgres.api_keys import PostgresApiKeys
 from adapters.postgres.database import open_engine
 from adapters.postgres.invalidations import PostgresInvalidationLog
+from adapters.postgres.message_counts import PostgresMessageCounts
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
 from adapters.redis.permits import open_redis_permits
 from application.announcer import Announcer
-from application.observing import CacheObserver
 from application.ports import Clock
+from application.texts import Texts, WriteText
 from entrypoints.settings import Settings
 
 
 def open_clock(start: datetime | None, speed: float) -> Clock:
     """Return the machine's clock, or one that shows *start* now and runs at *speed*."""
     return SystemClock() if start is None else MovableClock(start, speed)
+
+
+def open_texts(settings: Settings) -> Texts:
+    """Load and check the templates. Raises InvalidTemplates."""
+    return JinjaTexts(settings.templates, settings.language)
+
+
+def _now_of(clock: Callable[[], Clock]) -> Callable[[], datetime]:
+    """Return what tells the time of the clock that is in force when it is asked."""
+    return lambda: clock().now()
+
+
+def _open_smtp(settings: Settings, write: WriteText) -> SmtpChannel:
+    told = settings.smtp
+    if told is None:
+        raise ValueError("smtp")  # the settings see to it
+    server = MailServer(host=told.host, port=told.port, tls=told.tls, user=told.user, password=told.password)
+    return SmtpChannel(
+        server, settings.sender, write, connections=settings.connections, message_s=settings.message_s
+    )
+
+
+def _open_webhook(settings: Settings, write: WriteText, now: Callable[[], datetime]) -> WebhookChannel:
+    told = settings.webhook
+    if told is None:
+        raise ValueError("webhook")  # the settings see to it
+    receiver = Receiver(
+        url=told.url,
+        secrets=told.secrets,
+        allows_private=told.allows_private,
+        # Messages are tried again within their window: that long the receiver has to know them again.
+        deduplicates=told.remembers >= settings.policy.window,
+    )
+    return WebhookChannel(
+        receiver, write, now, connections=settings.connections, message_s=settings.message_s
+    )
 
 
 def _yes_or_no(redis_url: str | None) -> str:
@@ -49,12 +92,12 @@ class PostgresAdapters(containers.DeclarativeContainer):
     redis_url: providers.Provider[str | None] = providers.Object(None)
 
     clock = providers.Singleton(open_clock, None, 1.0)
-    cache_observer = providers.Singleton(CacheObserver)
+    metrics = providers.Singleton(PrometheusMetrics)
     has_cache = providers.Callable(_yes_or_no, redis_url)
-    cache = providers.Singleton(open_redis_cache, redis_url, observer=cache_observer)
+    cache = providers.Singleton(open_redis_cache, redis_url, observer=metrics)
     permits = providers.Selector(
         has_cache,
-        yes=providers.Singleton(open_redis_permits, redis_url, observer=cache_observer),
+        yes=providers.Singleton(open_redis_permits, redis_url, observer=metrics),
         no=providers.Singleton(MemoryPermits),
     )
     real_clock = providers.Singleton(SystemClock)
@@ -68,14 +111,21 @@ class PostgresAdapters(containers.DeclarativeContainer):
     message_reader = providers.Singleton(PostgresMessageReader, engine)
     api_keys = providers.Singleton(PostgresApiKeys, engine)
     answers = providers.Singleton(PostgresAnswers, engine)
+    message_counts = providers.Singleton(PostgresMessageCounts, engine)
+    now = providers.Callable(_now_of, clock.provider)
+    texts = providers.Singleton(open_texts, settings)
+    write = providers.Singleton(WriteText, texts, settings.provided.policy, now)
     channel = providers.Selector(
         settings.provided.channel,
         maildir=providers.Singleton(
             MaildirChannel,
             providers.Callable(lambda s: s.data_dir / "maildir", settings),
             settings.provided.sender,
+            write,
         ),
-        console=providers.Singleton(ConsoleChannel),
+        console=providers.Singleton(ConsoleChannel, write),
+        smtp=providers.Singleton(_open_smtp, settings, write),
+        webhook=providers.Singleton(_open_webhook, settings, write, now),
     )
 
 
@@ -87,7 +137,7 @@ class MemoryAdapters(containers.DeclarativeContainer):
     clock_speed = providers.Object(1.0)
 
     clock = providers.Singleton(MovableClock, clock_start, clock_speed)
-    cache_observer = providers.Singleton(CacheObserver)
+    metrics = providers.Singleton(PrometheusMetrics)
     has_cache = providers.Object("yes")
     cache = providers.Singleton(MemoryCache)
     permits = providers.Singleton(MemoryPermits)
@@ -100,4 +150,5 @@ class MemoryAdapters(containers.DeclarativeContainer):
     message_reader = providers.Singleton(MemoryMessageReader, store)
     api_keys = providers.Singleton(MemoryApiKeys, store)
     answers = providers.Singleton(MemoryAnswers, store)
+    texts = providers.Singleton(open_texts, settings)
     channel = providers.Singleton(MemoryChannel)

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 from dependency_injector import providers
 
+from adapters.delivery.texts import InvalidTemplates
 from adapters.embedded.data_folder import DataFolder, EmbeddedServerFailed, running_instance
 from adapters.embedded.local_key import read_local_key, write_local_key
 from adapters.embedded.servers import embedded_postgres, embedded_valkey
@@ -26,6 +27,7 @@ from application.ports import DeliveryChannel
 from domain.access import NAME_MAX, KeyKind, Scope
 from entrypoints.container.families import PostgresAdapters, open_clock
 from entrypoints.container.wiring import Service
+from entrypoints.scheduler.upkeep import CountsUpkeep
 from entrypoints.settings import Settings
 
 Job = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -57,6 +59,7 @@ FORESEEN = (
     ApplicationError,
     EmbeddedServerFailed,
     InvalidDatabaseUrl,
+    InvalidTemplates,
     MovedClockRefused,
 )
 """What may go wrong when a service is opened; the text of each is one sentence for a person."""
@@ -90,6 +93,7 @@ class OpenService:
             self.service.scheduler().run,
             self.service.outbox_upkeep().run,
             self.service.access_upkeep().run,
+            CountsUpkeep(self.adapters.message_counts()).run,
         ]
         return jobs if self.adapters.redis_url() is None else [*jobs, self.service.cached.upkeep().run]
 
@@ -142,6 +146,8 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
             url, redis_url = await stack.enter_async_context(_own_servers(settings, serves_at))
             database = f"PostgreSQL in {settings.data_dir}"
         adapters = PostgresAdapters(settings=settings, database_url=url, redis_url=redis_url)
+        if serves_at is not None:
+            stack.push_async_callback(adapters.channel().close)
         engine = adapters.engine()
         stack.push_async_callback(engine.dispose)
         stack.push_async_callback(adapters.outbox_engine().dispose)

@@ -22,6 +22,7 @@ from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTod
 from application.planning import PlanMessages
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
+from application.texts import PreviewText
 from application.trust import Trust
 from application.upcoming import UpcomingMessages
 from application.users import (
@@ -46,27 +47,23 @@ class Cache(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     adapters = providers.DependenciesContainer()
 
-    trust = providers.Singleton(Trust, adapters.invalidations, time.monotonic, adapters.cache_observer)
+    trust = providers.Singleton(Trust, adapters.invalidations, time.monotonic, adapters.metrics)
     loads = providers.Singleton(asyncio.Semaphore, POOL_SIZE // 3)
-    auditor = providers.Singleton(
-        AuditHits, settings.provided.audits_per_s, time.monotonic, adapters.cache_observer
-    )
-    users = providers.Singleton(CachedValues, adapters.cache, trust, USERS, adapters.cache_observer, loads)
-    references = providers.Singleton(
-        CachedValues, adapters.cache, trust, REFERENCES, adapters.cache_observer, loads
-    )
-    counts = providers.Singleton(CachedValues, adapters.cache, trust, COUNTS, adapters.cache_observer, loads)
+    auditor = providers.Singleton(AuditHits, settings.provided.audits_per_s, time.monotonic, adapters.metrics)
+    users = providers.Singleton(CachedValues, adapters.cache, trust, USERS, adapters.metrics, loads)
+    references = providers.Singleton(CachedValues, adapters.cache, trust, REFERENCES, adapters.metrics, loads)
+    counts = providers.Singleton(CachedValues, adapters.cache, trust, COUNTS, adapters.metrics, loads)
     lists = providers.Singleton(
         CachedValues,
         adapters.cache,
         trust,
         providers.Singleton(todays_lists, adapters.clock),
-        adapters.cache_observer,
+        adapters.metrics,
         loads,
     )
     compute_list = providers.Singleton(ComputeTodaysList, adapters.message_reader, adapters.clock)
     user_reader = providers.Singleton(
-        CachedUserReader, adapters.user_reader, users, references, adapters.cache_observer
+        CachedUserReader, adapters.user_reader, users, references, adapters.metrics
     )
     at_once = providers.Singleton(InvalidateAtOnce, adapters.cache, trust)
     warm = providers.Singleton(WarmNewUsers, user_reader)
@@ -75,7 +72,7 @@ class Cache(containers.DeclarativeContainer):
         trust,
         at_once,
         providers.Singleton(
-            SweepInvalidations, adapters.invalidations, adapters.cache, trust, adapters.cache_observer
+            SweepInvalidations, adapters.invalidations, adapters.cache, trust, adapters.metrics
         ),
         auditor,
         providers.Singleton(RefreshTodaysLists, compute_list, lists),
@@ -150,8 +147,10 @@ class Service(containers.DeclarativeContainer):
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
         act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),
         scheduler_statistics=providers.Singleton(SchedulerStatistics, adapters.message_reader, state, counts),
+        preview_text=providers.Singleton(PreviewText, adapters.texts),
         message_reader=adapters.message_reader,
         scheduler_state=state,
         clock=adapters.clock,
+        metrics=adapters.metrics,
         cache=providers.Selector(adapters.has_cache, yes=adapters.cache, no=providers.Object(None)),
     )

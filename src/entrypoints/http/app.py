@@ -18,6 +18,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
+from application.observing import Metrics
 from entrypoints.http.access import Doorkeeper
 from entrypoints.http.health import HealthController
 from entrypoints.http.imports import ImportController
@@ -25,17 +26,20 @@ from entrypoints.http.keys import KeyController
 from entrypoints.http.limits import Throttle
 from entrypoints.http.login import LoginController
 from entrypoints.http.messages import MessageController, SchedulerController
+from entrypoints.http.metrics import show_metrics
 from entrypoints.http.occasions import OccasionController
 from entrypoints.http.operations import COMPONENTS
 from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
 from entrypoints.http.problems import answer_problem
 from entrypoints.http.repeats import Repeats
+from entrypoints.http.templates import TemplateController
 from entrypoints.http.use_cases import UseCases
 from entrypoints.http.users import UserController
 
 log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ABOUT = """Birthday and work-anniversary messages at nine in the morning where people live.
 
 Every error is a problem (RFC 9457). `HEAD` works wherever `GET` does. Every answer has an `X-Request-Id`, which is
@@ -63,7 +67,9 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             LoginController,
             MessageController,
             SchedulerController,
+            TemplateController,
             HealthController,
+            show_metrics,
         ],
         dependencies={
             "use_cases": Provide(provide_use_cases, sync_to_thread=False),
@@ -101,8 +107,8 @@ def _without_pages(answer: Response[bytes]) -> Response[bytes]:
     return answer
 
 
-def with_edges(app: ASGIApp) -> ASGIApp:
-    """Wrap the whole application, unknown routes included: HEAD, request ids, and the canonical log line."""
+def with_edges(app: ASGIApp, metrics: Metrics) -> ASGIApp:
+    """Wrap the whole application, unknown routes included: HEAD, request ids, the log line and metrics."""
 
     async def outer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -118,12 +124,17 @@ def with_edges(app: ASGIApp) -> ASGIApp:
             try:
                 await app(inner, receive, edge)
             finally:
+                route = str(inner.get("path_template", "unknown"))
+                duration_s = time.perf_counter() - started_s
+                # A method can be any word that somebody sends.
+                method = scope["method"] if scope["method"] in _METHODS else "unknown"
+                metrics.request_served(method, route, edge.status, duration_s)
                 log.info(
                     "request_served",
-                    method=scope["method"],
-                    route=inner.get("path_template", "unknown"),
+                    method=method,
+                    route=route,
                     status=edge.status,
-                    duration_ms=round((time.perf_counter() - started_s) * 1000, 2),
+                    duration_ms=round(duration_s * 1000, 2),
                 )
 
     return outer

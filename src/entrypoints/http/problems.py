@@ -21,6 +21,7 @@ from application.errors import (
     VersionMismatch,
 )
 from application.people_file import NotAPeopleFile
+from application.texts import LanguageUnknown
 from domain.errors import DomainError, IllegalTransition, InvalidField, InvalidFields
 from entrypoints.http.names import wire_name
 
@@ -33,6 +34,7 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     InvalidField: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidFields: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotAPeopleFile: HTTPStatus.UNPROCESSABLE_ENTITY,
+    LanguageUnknown: HTTPStatus.NOT_FOUND,
     IllegalTransition: HTTPStatus.CONFLICT,
     EmailTaken: HTTPStatus.CONFLICT,
     UserNotFound: HTTPStatus.NOT_FOUND,

@@ -8,9 +8,11 @@ from application.cache_ports import CachePort
 from application.imports import ImportUsers
 from application.limiting import Limiter
 from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.observing import Metrics
 from application.occasions import ShowTodaysList
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
+from application.texts import PreviewText
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -42,7 +44,9 @@ class UseCases:
     get_message: GetMessage
     act_on_message: ActOnMessage
     scheduler_statistics: SchedulerStatistics
+    preview_text: PreviewText
     message_reader: MessageReader
     scheduler_state: SchedulerState
     clock: Clock
+    metrics: Metrics
     cache: CachePort | None = None

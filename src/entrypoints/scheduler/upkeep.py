@@ -1,4 +1,4 @@
-"""What keeps the cache true in one process: the poll, the sweep, the outbox kept small, and the auditor."""
+"""What keeps the cache true in one process, and what is added up in the database small."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ from application.access import NoteUses
 from application.access_ports import Answers
 from application.auditing import AuditHits
 from application.cache_ports import SHARDS, CacheUnavailable
+from application.counting import MessageCounts
 from application.errors import StoreUnavailable
 from application.occasions import RefreshTodaysLists, next_day
 from application.ports import Clock
@@ -21,6 +22,8 @@ log = structlog.get_logger()
 
 TIDY_EVERY_S = 30.0
 NOTE_EVERY_S = 60.0
+FOLD_EVERY_S = 2.0
+FOLD_MAX = 10_000
 _PAUSE_AFTER_FAILURE_S = 0.5
 
 
@@ -88,6 +91,21 @@ class AccessUpkeep:
     async def _tidy(self) -> None:
         await self.note_uses()
         await self.answers.forget_old()
+
+
+@attrs.frozen
+class CountsUpkeep:
+    """Keeps a look at the ledger's counts as cheap after a day of work as after none."""
+
+    counts: MessageCounts
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Fold every now and then until *stopping* is set."""
+        await _repeat(self._fold, FOLD_EVERY_S, stopping)
+
+    async def _fold(self) -> None:
+        while await self.counts.fold(FOLD_MAX) == FOLD_MAX:
+            pass
 
 
 async def _repeat(

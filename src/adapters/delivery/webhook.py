@@ -1,0 +1,149 @@
+"""Messages leave by HTTP, to one address of the operator's."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+import httpcore
+
+from adapters.delivery.batch import Unreachable, send_in_turn
+from adapters.delivery.guarded_network import AddressRefused, GuardedNetwork, Resolve
+from adapters.delivery.webhook_answer import meaning
+from adapters.delivery.webhook_request import headers, payload
+from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome
+from application.ports import DeliveryChannel
+from application.texts import Text, TextUnwritable
+
+_MESSAGES_PER_CONNECTION = 25  # in one batch
+_IDLE_MAX_S = 30.0
+_ANSWER_LENGTH_MAX = 65_536
+
+
+@attrs.frozen(kw_only=True)
+class Receiver:
+    """Where messages are posted to, and what it does with one that comes twice."""
+
+    url: str
+    secrets: Sequence[bytes] = attrs.field(repr=False)
+    allows_private: bool = False
+    deduplicates: bool = True
+
+
+class WebhookChannel(DeliveryChannel):
+    """Posts a signed message each, over connections that stay open; redirects are not followed.
+
+    A message that was sent and never answered is in doubt.
+    """
+
+    __slots__ = (
+        "_connections",
+        "_message_s",
+        "_now",
+        "_pool",
+        "_receiver",
+        "_write",
+        "batch_size",
+        "deduplicates",
+    )
+
+    name = "webhook"
+    reaches_people = True
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        write: Callable[[Delivery], Text],
+        now: Callable[[], datetime],
+        *,
+        connections: int,
+        message_s: float,
+        trusted: ssl.SSLContext | None = None,
+        resolve: Resolve | None = None,
+    ) -> None:
+        """*trusted* holds the authorities that certify the receiver; else those of the machine."""
+        self._receiver = receiver
+        self._write = write
+        self._now = now
+        self._connections = connections
+        self._message_s = message_s
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=trusted or ssl.create_default_context(),
+            max_connections=connections,
+            keepalive_expiry=_IDLE_MAX_S,
+            network_backend=GuardedNetwork(allows_private=receiver.allows_private, resolve=resolve),
+        )
+        self.deduplicates = receiver.deduplicates
+        self.batch_size = connections * _MESSAGES_PER_CONNECTION
+
+    async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        return await send_in_turn(self.name, deliveries, [self._send] * self._connections, self._message_s)
+
+    async def close(self) -> None:
+        await self._pool.aclose()
+
+    async def _send(self, delivery: Delivery, within_s: float) -> Outcome:
+        try:
+            body = payload(delivery, self._write(delivery))
+        except TextUnwritable as error:
+            return FailedForGood(type(error).__doc__ or "")
+        attempt = _Attempt()
+        told = headers(str(delivery.key), body, self._receiver.secrets, self._now())
+        try:
+            async with (
+                asyncio.timeout(within_s),
+                self._pool.stream(
+                    "POST",
+                    self._receiver.url,
+                    headers=list(told.items()),
+                    content=body,
+                    extensions={"trace": attempt.trace},
+                ) as answer,
+            ):
+                attempt.status = answer.status
+                attempt.headers = {
+                    name.decode("ascii", "replace").lower(): value.decode("ascii", "replace")
+                    for name, value in answer.headers
+                }
+                await _read_to_end(answer)
+        except AddressRefused as error:
+            raise Unreachable(
+                "The webhook's host has private addresses only, and they are not allowed."
+            ) from error
+        except (
+            httpcore.NetworkError,
+            httpcore.ProtocolError,
+            httpcore.TimeoutException,
+            TimeoutError,
+        ) as error:
+            if not attempt.has_begun:
+                raise Unreachable(f"The webhook cannot be reached ({type(error).__name__}).") from error
+            if attempt.status is None:
+                said = f"The webhook did not answer ({type(error).__name__})."
+                return FailedForNow(said, may_have_arrived=True)
+        return meaning(attempt.status or 0, attempt.headers, self._now())
+
+
+@attrs.define
+class _Attempt:
+    """How far a request has come."""
+
+    has_begun: bool = False
+    status: int | None = None
+    headers: dict[str, str] = attrs.field(factory=dict)
+
+    async def trace(self, event: str, _about: dict[str, Any]) -> None:
+        """Be told by httpcore what it does."""
+        if event == "http11.send_request_headers.started":
+            self.has_begun = True
+
+
+async def _read_to_end(answer: httpcore.Response) -> None:
+    """Read what the connection must be rid of to be used again; one that tells a novel is closed."""
+    length = 0
+    async for part in answer.aiter_stream():
+        length += len(part)
+        if length > _ANSWER_LENGTH_MAX:
+            return

@@ -1,0 +1,127 @@
+"""Metrics for Prometheus; docs/metrics.md tells what each means. No label ever holds an id or an address."""
+
+import time
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from application.cache_ports import CacheFigures, Poll
+from application.observing import Bypass, CacheObserver, Metrics, Source
+
+# Else each series has a gauge more, for who has an older Prometheus.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it says no types
+_OPERATION_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
+_REQUEST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_LAG_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 60.0)
+_STATES = ("closed", "open", "half_open")
+
+
+class PrometheusMetrics(Metrics, CacheObserver):
+    """All metrics of one process, in a registry of their own."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._monotonic = monotonic
+        self._polled_at: float | None = None
+
+        def counter(name: str, what: str, *labels: str) -> Counter:
+            return Counter(name, what, labels, registry=registry)
+
+        def gauge(name: str, what: str, *labels: str) -> Gauge:
+            return Gauge(name, what, labels, registry=registry)
+
+        def histogram(name: str, what: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(name, what, labels, buckets=buckets, registry=registry)
+
+        self._requests = histogram(
+            "http_request_duration_seconds", "Requests served.", _REQUEST_S, "method", "route", "status"
+        )
+        self._operations = counter(
+            "cache_operations_total", "Operations on the cache.", "operation", "result"
+        )
+        self._durations = histogram(
+            "cache_operation_duration_seconds", "Round trips to the cache.", _OPERATION_S, "operation"
+        )
+        self._bypasses = counter("cache_bypasses_total", "Reads that passed the cache by.", "reason")
+        self._fills = counter("cache_fills_total", "Values loaded under a lease.", "outcome")
+        self._undecodable = counter("cache_undecodable_entries_total", "Entries that could not be read.")
+        self._breaker = gauge("cache_breaker_state", "1 for the state that it is in.", "side", "state")
+        self._pending = gauge("cache_outbox_pending", "Invalidations that wait to be delivered.")
+        self._oldest = gauge("cache_outbox_oldest_age_seconds", "For how long the oldest has waited.")
+        self._epoch = gauge("cache_epoch", "The epoch in use.", "shard")
+        self._poll_age = gauge("cache_poll_age_seconds", "Since PostgreSQL was asked whether to believe.")
+        self._keys = counter("cache_invalidated_keys_total", "Keys that sweeps of this process deleted.")
+        self._lag = histogram(
+            "cache_invalidation_lag_seconds", "How long the oldest of a batch had waited.", _LAG_S
+        )
+        self._gaps = counter("cache_watermark_gaps_total", "Times the server had lost history.", "repair")
+        self._audits = counter("cache_audits_total", "Hits compared with the store.", "horizon_s", "result")
+        self._memory = gauge("cache_memory_bytes", "What the server uses.")
+        self._clients = gauge("cache_connected_clients", "Connections that the server has.")
+        self._hit_rate = gauge("cache_hit_rate", "Hits of all look-ups of this process, from 0 to 1.")
+        self._poll_age.set_function(self._since_poll)
+        # Looked up once: this is on the way of every read.
+        self._reads = {source: self._operations.labels("read", source.value.lower()).inc for source in Source}
+        for reason in Bypass:
+            self._bypasses.labels(reason.value)
+        for side in ("reading", "sweeping"):
+            self.breaker_changed(side, _STATES[0])
+
+    # What everybody tells
+
+    def request_served(self, method: str, route: str, status: int, seconds: float) -> None:
+        self._requests.labels(method, route, str(status)).observe(seconds)
+
+    def operation_ended(self, operation: str, result: str, seconds: float) -> None:
+        self._operations.labels(operation, result).inc()
+        self._durations.labels(operation).observe(seconds)
+
+    def breaker_changed(self, side: str, state: str) -> None:
+        for one in _STATES:
+            self._breaker.labels(side, one).set(one == state)
+
+    def value_read(self, source: Source, bypass: Bypass | None = None) -> None:
+        self._reads[source]()
+        if bypass is not None:
+            self._bypasses.labels(bypass.value).inc()
+
+    def fill_ended(self, *, stored: bool) -> None:
+        self._fills.labels("stored" if stored else "refused").inc()
+
+    def entry_undecodable(self) -> None:
+        self._undecodable.inc()
+
+    def polled(self, poll: Poll) -> None:
+        self._polled_at = self._monotonic()
+        self._pending.set(poll.pending)
+        self._oldest.set(poll.oldest_pending_s)
+        for place in poll.acknowledged:
+            self._epoch.labels(str(place.shard)).set(place.epoch)
+
+    def batch_swept(self, keys: int, lag_s: float) -> None:
+        self._keys.inc(keys)
+        if keys:
+            self._lag.observe(lag_s)
+
+    def gap_found(self, *, is_new_epoch: bool) -> None:
+        self._gaps.labels("new_epoch" if is_new_epoch else "told_again").inc()
+
+    def hit_audited(self, horizon_s: float, *, is_stale: bool) -> None:
+        self._audits.labels(f"{horizon_s:g}", "stale" if is_stale else "fresh").inc()
+
+    # What is asked
+
+    def render(self, figures: CacheFigures | None) -> tuple[bytes, str]:
+        if figures is not None:
+            self._hit_rate.set(figures.hit_rate)
+            self._memory.set(_or_nan(figures.memory_bytes))
+            self._clients.set(_or_nan(figures.connected_clients))
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+    def _since_poll(self) -> float:
+        return float("nan") if self._polled_at is None else self._monotonic() - self._polled_at
+
+
+def _or_nan(number: int | None) -> float:
+    return float("nan") if number is None else number
