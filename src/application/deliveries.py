@@ -1,10 +1,13 @@
-"""What goes to a channel, and what comes back from it."""
+"""Where messages leave: what goes to a channel, and what comes back from it."""
 
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import attrs
 
-from domain.message import MessageKey
+from domain.message import MessageKey, RetryPolicy
 
 
 @attrs.frozen
@@ -54,3 +57,38 @@ class FailedForGood:
 
 
 Outcome = Sent | FailedForNow | FailedForGood
+
+
+def pause_asked(outcomes: Iterable[Outcome], policy: RetryPolicy) -> timedelta | None:
+    """Return for how long the channel is to be left alone, as the far side said, and no longer than sensible."""
+    asked = max(
+        (one.retry_after for one in outcomes if isinstance(one, FailedForNow) and one.retry_after),
+        default=None,
+    )
+    return None if asked is None else min(asked, policy.pause_max)
+
+
+class DeliveryChannel(Protocol):
+    """Where messages leave."""
+
+    __slots__ = ()
+
+    name: str
+    """One word, for logs and settings."""
+    deduplicates: bool
+    """Whether a message sent again under the same key, within its window, is accepted and arrives once."""
+    reaches_people: bool
+    """Whether messages leave this machine; such a channel never runs on a clock that was moved."""
+    batch_size: int
+    """How many messages it takes well at once."""
+
+    @abstractmethod
+    async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Send each and return its outcome, in the same order. Does not raise for a message it cannot send.
+
+        A *retry_after* of an outcome is a pause for the whole channel. It is zero for what was not tried.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give connections back; they are opened again by what is sent later."""

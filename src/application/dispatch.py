@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 import attrs
 import structlog
 
-from application.deliveries import Delivery, FailedForNow, Outcome
+from application.deliveries import Delivery, DeliveryChannel, FailedForNow, Outcome, Sent
 from application.errors import StoreUnavailable
-from application.ports import DeliveryChannel, SettleReport, UnitOfWorkFactory
+from application.import_ports import REMEMBERED
+from application.ledger import ClaimTerms, SettleReport
+from application.planning import PlanAnew
+from application.ports import UnitOfWorkFactory
 from domain.message import RetryPolicy, Status
 
 log = structlog.get_logger()
@@ -19,11 +22,19 @@ _SETTLE_PAUSE_S = 0.2
 
 @attrs.frozen
 class DispatchReport:
-    """What came of one batch."""
+    """What came of one batch; *stale* people had messages that were not owed any more and are planned anew."""
 
     claimed: int
     settled: Mapping[Status, int]
     lost: int
+    stale: int = 0
+    pause: timedelta | None = None
+    """For how long the channel takes nothing, in real time."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there may be more to claim at once."""
+        return self.claimed > 0 or self.stale > 0
 
 
 @attrs.frozen
@@ -37,21 +48,44 @@ class SendDueMessages:
     channel: DeliveryChannel
     retry_policy: RetryPolicy
     lease: timedelta
+    plan_anew: PlanAnew
+    rate_per_s: float | None = None
+    burst: int = 100
 
     async def __call__(self) -> DispatchReport:
         async with self.unit_of_work() as uow:
-            deliveries = await uow.messages.claim(self.channel.batch_size, self.lease)
+            claim = await uow.messages.claim(self.channel.batch_size, self._terms)
             await uow.commit()  # also without a delivery: messages of people who are gone were cancelled
-        if not deliveries:
-            return DispatchReport(0, {}, 0)
-        deadline = asyncio.get_running_loop().time() + self.lease.total_seconds()
-        outcomes = [
-            (delivery, outcome)
-            for delivery, outcome in zip(deliveries, await self._send(deliveries), strict=True)
-            if self.channel.deduplicates or not _is_in_doubt(outcome)  # else its lease runs out: UNKNOWN
-        ]
-        settled = await self._settle(outcomes, deadline)
-        return DispatchReport(len(deliveries), settled.settled, settled.lost)
+        anew = set(claim.stale)
+        settled = SettleReport({}, 0)
+        if claim.deliveries:
+            deadline = asyncio.get_running_loop().time() + self.lease.total_seconds()
+            outcomes = [
+                (delivery, outcome)
+                for delivery, outcome in zip(
+                    claim.deliveries, await self._send(claim.deliveries), strict=True
+                )
+                if self.channel.deduplicates or not _is_in_doubt(outcome)  # else its lease runs out: UNKNOWN
+            ]
+            settled = await self._settle(outcomes, deadline)
+            if settled.settled.get(Status.FAILED):
+                # Another date of theirs may have had to wait for the end of this attempt.
+                anew.update(one.key.user_id for one, outcome in outcomes if not isinstance(outcome, Sent))
+        if anew:
+            await self.plan_anew(sorted(anew))
+        return DispatchReport(
+            len(claim.deliveries), settled.settled, settled.lost, len(claim.stale), claim.pause
+        )
+
+    @property
+    def _terms(self) -> ClaimTerms:
+        return ClaimTerms(
+            lease=self.lease,
+            policy=self.plan_anew.policy,
+            channel=self.channel.name,
+            rate_per_s=self.rate_per_s,
+            burst=self.burst,
+        )
 
     async def _send(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         """Send, and give up on a channel that takes so long that the leases would run out meanwhile."""
@@ -69,7 +103,7 @@ class SendDueMessages:
         while True:
             try:
                 async with self.unit_of_work() as uow:
-                    report = await uow.messages.settle(outcomes, self.retry_policy)
+                    report = await uow.messages.settle(outcomes, self.retry_policy, self.channel.name)
                     await uow.commit()
             except StoreUnavailable:
                 if asyncio.get_running_loop().time() > deadline:
@@ -91,22 +125,38 @@ class KeepReport:
     unknown: int
     expired: int
 
+    @property
+    def changed(self) -> int:
+        return self.retrying + self.unknown + self.expired
+
 
 @attrs.frozen
 class KeepLedger:
-    """Leases that ran out are ended, and what missed its window is EXPIRED: counted, not forgotten."""
+    """Leases that ran out are ended, and what missed its window is EXPIRED: counted, not forgotten.
+
+    What was on its way then may have arrived: it is tried again where the channel de-duplicates or where
+    that risk is taken (*retries_unknown*), else it is UNKNOWN. Forgotten is what people were before an import that nobody has undone in time.
+    """
 
     unit_of_work: UnitOfWorkFactory
     channel: DeliveryChannel
+    retry_policy: RetryPolicy
+    retries_unknown: bool = False
     batch_size: int = 1000
 
     async def __call__(self) -> KeepReport:
         async with self.unit_of_work() as uow:
-            reaped = await uow.messages.reap(deduplicates=self.channel.deduplicates, limit=self.batch_size)
-            expired = await uow.messages.expire(self.batch_size)
-            if reaped.retrying or reaped.unknown or expired:
+            reaped = await uow.messages.reap(
+                self.retry_policy,
+                retries=self.channel.deduplicates or self.retries_unknown,
+                limit=self.batch_size,
+            )
+            ended = await uow.messages.expire(self.batch_size)
+            report = KeepReport(reaped.retrying, reaped.unknown + ended.unknown, ended.expired)
+            forgotten = await uow.imports.forget_before(await uow.now() - REMEMBERED)
+            if report.changed or forgotten:
                 await uow.commit()
-        return KeepReport(reaped.retrying, reaped.unknown, expired)
+        return report
 
 
 @attrs.frozen

@@ -5,6 +5,9 @@ ApplicationError
 ├── MessageNotFound
 ├── KeyNotFound
 ├── EmailTaken              somebody else has this address
+├── ExternalIdTaken         somebody else has this id of another system
+├── ImportNotFound          nobody remembers such an import
+├── TooManyDeactivations    a complete list lacks so many people that it must be confirmed
 ├── VersionMismatch         the record changed since the caller read it
 ├── StoreUnavailable        the database cannot be reached; nothing was changed
 └── CommitOutcomeUnknown    the connection broke during the commit; it may or may not have happened
@@ -32,6 +35,24 @@ class KeyNotFound(ApplicationError):
 
 class EmailTaken(ApplicationError):
     """Another user has this e-mail address."""
+
+
+class ExternalIdTaken(ApplicationError):
+    """Another user has this external id."""
+
+
+class ImportNotFound(ApplicationError):
+    """There is no such import: it was undone, or it is too long ago."""
+
+
+class TooManyDeactivations(ApplicationError):
+    """Somebody should look at how many people a complete list would deactivate."""
+
+    def __init__(self, deactivated: int, of: int) -> None:
+        super().__init__(
+            f"The list lacks {deactivated} of {of} people, who would get no more messages. Nothing was changed. "
+            f"If that is right, confirm the number {deactivated}."
+        )
 
 
 class VersionMismatch(ApplicationError):

@@ -1,18 +1,29 @@
 """The plan: everybody's next messages, put into the ledger ahead of time."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 
 import attrs
 
-from application.ports import PlanReport, UnitOfWorkFactory
+from application.ledger import PlanReport
+from application.ports import UnitOfWorkFactory
+from application.upkeep_ports import Bookmark
+from application.users import replan
 from domain.due import SendPolicy, zone_table
+from domain.user import UserId
+
+_CAUGHT_UP = timedelta(days=31)
+"""Of a longer time in which nobody planned, what was missed before is not shown."""
+_ROOM_AHEAD = timedelta(days=92)
 
 
 @attrs.frozen
 class PlanMessages:
     """What the calendar owes to anybody in the planning window stands in the ledger afterwards.
 
-    Safe to run at any time, twice, and on two machines at once.
+    After a time in which nobody planned, that of the time between as well: what missed its window is
+    EXPIRED, and seen. There is room for the months to come, in case the next plan is late. Safe to run at
+    any time, twice, and on two machines at once.
     """
 
     unit_of_work: UnitOfWorkFactory
@@ -23,10 +34,63 @@ class PlanMessages:
     ) -> PlanReport:
         """Plan the local dates from *first* to *last*, by default the window; *dry_run* keeps nothing."""
         async with self.unit_of_work() as uow:
-            window = self.policy.plan_dates(await uow.now())
-            first, last = first or window[0], last or window[1]
-            await uow.messages.prepare(first, last)
+            now = await uow.now()
+            oldest, newest = self.policy.plan_dates(now)
+            planned_until = (await uow.upkeep.bookmark()).planned_until
+            if planned_until is not None:
+                missed = planned_until + timedelta(days=1)
+                oldest = min(oldest, max(missed, oldest - _CAUGHT_UP))
+            is_of_window = first is None and last is None
+            first, last = first or oldest, last or newest
+            await uow.messages.prepare(first, max(last, newest + _ROOM_AHEAD))
             report = await uow.messages.plan(zone_table(self.policy, first, last), self.policy)
+            if is_of_window:
+                await uow.upkeep.note(Bookmark(planned_until=last))
             if not dry_run:
                 await uow.commit()
         return report
+
+
+@attrs.frozen
+class PlanAnew:
+    """The messages of some people are what the calendar owes them now, whatever became of them before."""
+
+    unit_of_work: UnitOfWorkFactory
+    policy: SendPolicy
+
+    async def __call__(self, user_ids: Sequence[UserId]) -> int:
+        """Return how many messages changed."""
+        async with self.unit_of_work() as uow:
+            users = await uow.users.by_ids(user_ids)
+            changed = await replan(uow, list(users.values()), self.policy, await uow.now())
+            await uow.commit()
+        return changed
+
+
+@attrs.frozen
+class PlanOpenAnew:
+    """What is open is due when it should be by the rules of today: zone data and settings may be newer."""
+
+    unit_of_work: UnitOfWorkFactory
+    plan_anew: PlanAnew
+    batch_size: int = 500
+
+    async def __call__(self) -> int:
+        """Return how many messages changed; none, at the cost of one row, where the rules are the same."""
+        rules = self.plan_anew.policy.reckoning
+        async with self.unit_of_work() as uow:
+            if (await uow.upkeep.bookmark()).reckoned_with == rules:
+                return 0
+        changed = 0
+        after: UserId | None = None
+        while True:
+            async with self.unit_of_work() as uow:
+                page = await uow.upkeep.users_with_open_messages(after, self.batch_size)
+            if not page:
+                break
+            changed += await self.plan_anew(page)
+            after = page[-1]
+        async with self.unit_of_work() as uow:
+            await uow.upkeep.note(Bookmark(reckoned_with=rules))
+            await uow.commit()
+        return changed

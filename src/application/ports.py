@@ -7,13 +7,16 @@ Batches in, batches out: one call is one round trip, or a few that do not grow w
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from types import TracebackType
 from typing import Protocol, Self
 
 import attrs
 
 from application.deliveries import Delivery, Outcome
+from application.import_ports import ImportLog, UserSearch
+from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
+from application.upkeep_ports import Upkeep
 from application.views import MessageView, Page, UserView
 from domain.due import SendPolicy, ZoneRow
 from domain.events import Event
@@ -60,7 +63,7 @@ EventHandler = Callable[[Sequence[Event]], Awaitable[None]]
 """Called once after a commit with what happened in it, in order; never after a rollback. May not raise."""
 
 
-class Users(Protocol):
+class Users(UserSearch, Protocol):
     """The users, inside a unit of work: strongly consistent, never from a cache.
 
     Every change is told as an event after the commit: ``UserCreated``, ``UserChanged``, ``UserDeleted``.
@@ -73,6 +76,10 @@ class Users(Protocol):
         """Return the user, deleted or not, locked until the unit of work ends; None if there is none."""
 
     @abstractmethod
+    async def by_ids(self, user_ids: Sequence[UserId]) -> Mapping[UserId, User]:
+        """Return the users, deleted or not, locked in the order of their ids; who does not exist is absent."""
+
+    @abstractmethod
     async def by_emails(self, emails: Sequence[str]) -> Mapping[str, User]:
         """Return the users by e-mail key, locked in a fixed order; a live one before a deleted one.
 
@@ -81,43 +88,19 @@ class Users(Protocol):
 
     @abstractmethod
     async def add(self, users: Sequence[User]) -> None:
-        """Store new users. Raises EmailTaken if a live user has the address; then roll back."""
+        """Store new users. Raises EmailTaken, ExternalIdTaken if a live user has it; then roll back."""
 
     @abstractmethod
     async def save(self, changes: Sequence[tuple[User, User]]) -> None:
         """Store each second value over its first, which was read in this unit of work.
 
         A user who is live before and deleted after is told as ``UserDeleted``, the other way round as
-        ``UserCreated``. Raises EmailTaken.
+        ``UserCreated``. Raises EmailTaken, ExternalIdTaken.
         """
 
     @abstractmethod
     async def erase(self, user: User) -> None:
         """Remove the record and every message of the user for good."""
-
-
-@attrs.frozen
-class SettleReport:
-    """How many outcomes were written, by the status they led to; *lost* came too late and changed nothing."""
-
-    settled: Mapping[Status, int]
-    lost: int
-
-
-@attrs.frozen
-class PlanReport:
-    """How many messages the plan added: to be sent, and skipped by the guard."""
-
-    scheduled: int
-    skipped: int
-
-
-@attrs.frozen
-class ReapReport:
-    """How many leases had run out, by where their messages went."""
-
-    retrying: int
-    unknown: int
 
 
 class Messages(Protocol):
@@ -138,7 +121,7 @@ class Messages(Protocol):
     ) -> PlanReport:
         """Add what the zone table owes to all users and the ledger does not hold yet.
 
-        The same rules as ``domain.plan.plan_user``. Users that are being changed meanwhile are waited for.
+        The same rules as ``domain.plan.plan_user``: what is past its window is added as EXPIRED. Users that are being changed meanwhile are waited for.
         A repeat, also at the same time, adds nothing.
         """
 
@@ -158,11 +141,16 @@ class Messages(Protocol):
         """
 
     @abstractmethod
-    async def claim(self, limit: int, lease: timedelta, shard: Shard = ALL_SHARDS) -> Sequence[Delivery]:
-        """Take up to *limit* messages that are due and open, the longest due first, and return them.
+    async def claim(self, limit: int, terms: ClaimTerms, shard: Shard = ALL_SHARDS) -> Claim:
+        """Take up to *limit* messages that are due and open, those that have waited longest first.
+
+        And no more than the channel takes, which is the same for all processes and shards; nothing while
+        it is paused.
 
         Their status becomes SENDING, attempt and fence grow by one, the lease begins. What another
-        transaction is claiming is passed over. Messages of users who are gone are not returned.
+        transaction is claiming is passed over. Each is compared with its user as they are now: messages of
+        who is gone end, and those for a date or a zone that is not theirs any more (``domain.plan.
+        is_still_owed``) are left, and their users returned as stale; an operator's word stands above that.
         """
 
     @abstractmethod
@@ -170,17 +158,27 @@ class Messages(Protocol):
         self,
         outcomes: Sequence[tuple[Delivery, Outcome]],
         policy: RetryPolicy,
+        channel: str,
         shard: Shard = ALL_SHARDS,
     ) -> SettleReport:
-        """Write the outcomes of those who still hold the newest fence."""
+        """Write the outcomes of those who still hold the newest fence.
+
+        An attempt after which the far side asked for a pause does not count, and pauses the channel, in
+        real time and for no longer than the policy lets it, whether the fence is held or not.
+        """
 
     @abstractmethod
-    async def reap(self, *, deduplicates: bool, limit: int, shard: Shard = ALL_SHARDS) -> ReapReport:
-        """End up to *limit* leases that have run out: RETRYING if the channel de-duplicates, else UNKNOWN."""
+    async def reap(
+        self, policy: RetryPolicy, *, retries: bool, limit: int, shard: Shard = ALL_SHARDS
+    ) -> ReapReport:
+        """End up to *limit* leases that have run out: RETRYING at once if it *retries*, else UNKNOWN.
+
+        Also UNKNOWN if the attempts are used up. What was on its way may have arrived, and is marked so.
+        """
 
     @abstractmethod
-    async def expire(self, limit: int, shard: Shard = ALL_SHARDS) -> int:
-        """Move up to *limit* open messages whose window has passed to EXPIRED and return how many."""
+    async def expire(self, limit: int, shard: Shard = ALL_SHARDS) -> ExpireReport:
+        """End up to *limit* open messages whose window has passed: EXPIRED, or UNKNOWN if one may have arrived."""
 
     @abstractmethod
     async def next_due_at(self, shard: Shard = ALL_SHARDS) -> datetime | None:
@@ -199,6 +197,8 @@ class UnitOfWork(Protocol):
 
     users: Users
     messages: Messages
+    imports: ImportLog
+    upkeep: Upkeep
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...
@@ -278,29 +278,3 @@ class MessageReader(Protocol):
     @abstractmethod
     async def is_reachable(self) -> bool:
         """Tell whether the store answers; never raises."""
-
-
-class DeliveryChannel(Protocol):
-    """Where messages leave."""
-
-    __slots__ = ()
-
-    name: str
-    """One word, for logs and settings."""
-    deduplicates: bool
-    """Whether a message sent again under the same key, within its window, is accepted and arrives once."""
-    reaches_people: bool
-    """Whether messages leave this machine; such a channel never runs on a clock that was moved."""
-    batch_size: int
-    """How many messages it takes well at once."""
-
-    @abstractmethod
-    async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        """Send each and return its outcome, in the same order. Does not raise for a message it cannot send.
-
-        A *retry_after* of an outcome is a pause for the whole channel. It is zero for what was not tried.
-        """
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Give connections back; they are opened again by what is sent later."""

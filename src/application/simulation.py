@@ -6,7 +6,7 @@ from uuid import UUID
 
 import attrs
 
-from application.people_file import PeopleFile, RowProblem
+from application.people_rows import BadRow, PeopleFile, RowProblem
 from domain.due import SendPolicy
 from domain.errors import InvalidField, InvalidFields
 from domain.plan import Owed, owed
@@ -15,7 +15,7 @@ from domain.user import UserId, register, told
 
 @attrs.frozen
 class Simulation:
-    """Every message that would go out, in the order in which they would, and the rows that cannot be used."""
+    """Every message that would go out, in the order in which they would, and what is wrong with the rows."""
 
     messages: Sequence[Owed]
     problems: Sequence[RowProblem]
@@ -24,9 +24,13 @@ class Simulation:
 def simulate(people: PeopleFile, policy: SendPolicy, first: date, last: date) -> Simulation:
     """Reckon the occasions on the local dates from *first* to *last*, as if all had registered before."""
     before = datetime.combine(first, time(0), UTC)
-    problems = list(people.problems)
+    problems = list(people.warnings)
     messages: list[Owed] = []
-    for number, row in enumerate(people.rows):
+    for number, row in enumerate(people.rows()):
+        if isinstance(row, BadRow):
+            problems.extend(row.problems)
+            continue
+        problems.extend(row.warnings)
         try:
             user = register(UserId(UUID(int=number)), told(row.values), before)
         except InvalidFields as invalid:
@@ -36,4 +40,4 @@ def simulate(people: PeopleFile, policy: SendPolicy, first: date, last: date) ->
         else:
             messages.extend(owed(user, policy, first, last, before))
     messages.sort(key=lambda one: (one.message.due_at, one.user.email, one.occasion.kind))
-    return Simulation(messages, sorted(problems, key=lambda problem: problem.line))
+    return Simulation(messages, problems)

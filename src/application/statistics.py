@@ -22,6 +22,8 @@ class SchedulerState:
     last_tick_at: datetime | None = None
     next_due_at: datetime | None = None
     failures_in_a_row: int = 0
+    clock_offset_s: float = 0.0
+    """By how much this machine's clock is ahead of the database's; negative if it is behind."""
 
 
 @attrs.frozen

@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 import attrs
 
 from application.ports import Clock, MessageReader, UserReader
-from application.views import UserView
+from application.views import user_of
 from domain.due import SendPolicy
 from domain.message import MessageKey, Status
-from domain.occasion import AnnualDate, LeapDayRule
 from domain.plan import Owed, owed
-from domain.user import User, UserId
+from domain.user import UserId
 
 _PAGE = 1000
 _STILL_COMING = frozenset({Status.SCHEDULED, Status.RETRYING})
@@ -38,7 +37,7 @@ class UpcomingMessages:
                 found.extend(
                     one
                     for one in owed(
-                        _user(view),
+                        user_of(view),
                         self.policy,
                         (now - timedelta(days=2)).date(),
                         until.date() + timedelta(2),
@@ -66,22 +65,3 @@ class UpcomingMessages:
             after = MessageKey.parse(page.items[-1].key)
             if after.occasion_on < oldest:
                 return held
-
-
-def _user(view: UserView) -> User:
-    return User(
-        id=UserId(view.id),
-        first_name=view.first_name,
-        last_name=view.last_name,
-        email=view.email,
-        timezone=view.timezone,
-        birthday=None if view.birthday is None else AnnualDate.parse(view.birthday),
-        anniversary=None if view.anniversary is None else AnnualDate.parse(view.anniversary).full_date(),
-        leap_day_rule=None if view.leap_day_rule is None else LeapDayRule(view.leap_day_rule),
-        version=view.version,
-        created_at=view.created_at,
-        updated_at=view.updated_at,
-        # What is still to come is due after any date became known.
-        birthday_known_at=view.created_at,
-        anniversary_known_at=view.created_at,
-    )

@@ -12,11 +12,11 @@ from application.cached_reader import SourcedUserReader
 from application.cached_values import Read
 from application.errors import EmailTaken, UserNotFound, VersionMismatch
 from application.explanation import why
-from application.ports import UnitOfWork, UnitOfWorkFactory, UserReader
-from application.views import MessageView, Page, UserView
+from application.ports import Clock, MessageReader, UnitOfWork, UnitOfWorkFactory, UserReader
+from application.views import MessageView, Page, UserView, user_of
 from domain.due import SendPolicy, WallTime
 from domain.errors import InvalidField, InvalidFields
-from domain.message import Message, MessageKey
+from domain.message import OPEN, MessageKey
 from domain.occasion import LeapDayRule
 from domain.plan import Owed, owed, plan_user
 from domain.user import (
@@ -36,6 +36,9 @@ from domain.user import (
 _NEXT_WITHIN = timedelta(days=8 * 366 + 4)
 """The longest wait for an occasion: from 29 February 1896 or 2096 to the next one, eight years later."""
 
+_HISTORY_MAX = 100
+"""How many messages of one person are looked at, the newest first: two kinds a year, for decades."""
+
 
 def new_user_id(now: datetime) -> UserId:
     """Return a version 7 UUID (RFC 9562): ids grow with the time, so lists and indexes keep that order."""
@@ -44,14 +47,15 @@ def new_user_id(now: datetime) -> UserId:
     return UserId(UUID(int=number))
 
 
-async def replan(uow: UnitOfWork, users: Sequence[User], policy: SendPolicy, now: datetime) -> None:
-    """Bring the messages of *users* in line with what they are owed now."""
+async def replan(uow: UnitOfWork, users: Sequence[User], policy: SendPolicy, now: datetime) -> int:
+    """Bring the messages of *users* in line with what they are owed now; return how many changed."""
     history = await uow.messages.of_users([user.id for user in users])
     changed = [
         message for user in users for message in plan_user(user, history.get(user.id, ()), policy, now)
     ]
     if changed:
         await uow.messages.save(changed)
+    return len(changed)
 
 
 @attrs.frozen
@@ -233,46 +237,51 @@ class Upcoming:
 
 @attrs.frozen
 class UpcomingOfUser:
-    """When a person's next messages go out, which rule applied, and what happened to the last ones."""
+    """When a person's next messages go out, which rule applied, and what happened to the last ones.
 
-    unit_of_work: UnitOfWorkFactory
+    Read without a transaction: who only looks does not keep a message from leaving.
+    """
+
+    users: UserReader
+    messages: MessageReader
     policy: SendPolicy
+    clock: Clock
 
     async def __call__(self, user_id: UserId, days: int = 366) -> Upcoming:
         """Look *days* ahead, and for each kind as far as its next message. Raises UserNotFound."""
-        async with self.unit_of_work() as uow:
-            now = await uow.now()
-            user = await _live(uow, user_id, None)
-            history = (await uow.messages.of_users([user_id])).get(user_id, ())
-        held = {message.key: message for message in history}
+        view = await self.users.get(user_id)
+        if view is None:
+            raise UserNotFound
+        now = self.clock.now()
+        page = await self.messages.page(after=None, limit=_HISTORY_MAX, user_id=user_id)
+        held = {message.key: message for message in page.items}
         first, soon = (now - timedelta(days=2)).date(), (now + timedelta(days=days)).date()
         upcoming: list[UpcomingMessage] = []
-        for one in owed(user, self.policy, first, first + _NEXT_WITHIN, now):
-            message = held.get(one.message.key)
+        for one in owed(user_of(view), self.policy, first, first + _NEXT_WITHIN, now):
+            message = held.get(str(one.message.key))
             if message is None:
-                if one.message.due_at < max(now, user.known_at(one.occasion.kind)):
+                if one.message.due_at < now:
                     continue
-            elif not message.is_open:
+            elif message.status not in OPEN:
                 continue
             is_next = all(told.key.kind is not one.occasion.kind for told in upcoming)
             if is_next or one.occasion.on <= soon:
                 upcoming.append(self._told(one, message))
-        past = [message for message in history if not message.is_open]
-        past.sort(key=lambda message: message.key, reverse=True)
-        return Upcoming(UserView.of(user), upcoming, [MessageView.of(message) for message in past[:20]])
+        past = [message for message in page.items if message.status not in OPEN]
+        return Upcoming(view, upcoming, past[:20])
 
-    def _told(self, one: Owed, message: Message | None) -> UpcomingMessage:
+    def _told(self, one: Owed, message: MessageView | None) -> UpcomingMessage:
         annual = one.user.annual(one.occasion.kind)
         is_leap_day = annual is not None and annual.is_leap_day
         rule = (one.user.leap_day_rule or self.policy.leap_day_rule) if is_leap_day else None
-        shown = message or one.message
+        wall_time = one.message.wall_time if message is None else WallTime(message.wall_time)
         return UpcomingMessage(
             key=one.message.key,
             years=one.occasion.years,
-            due_at=shown.due_at,
+            due_at=one.message.due_at if message is None else message.due_at,
             timezone=one.user.timezone,
-            wall_time=shown.wall_time,
+            wall_time=wall_time,
             leap_day_rule=rule,
-            why=why(one.occasion.on, shown.wall_time, self.policy.send_time, rule),
+            why=why(one.occasion.on, wall_time, self.policy.send_time, rule),
             status=None if message is None else message.status,
         )

@@ -8,7 +8,8 @@ from uuid import UUID
 import attrs
 
 from domain.message import Message
-from domain.user import User
+from domain.occasion import AnnualDate, LeapDayRule
+from domain.user import User, UserId
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ class UserView:
     birthday: str | None
     anniversary: str | None
     leap_day_rule: str | None
+    external_id: str | None = None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -48,6 +50,7 @@ class UserView:
             birthday=None if user.birthday is None else str(user.birthday),
             anniversary=None if user.anniversary is None else user.anniversary.isoformat(),
             leap_day_rule=user.leap_day_rule,
+            external_id=user.external_id,
             version=user.version,
             created_at=user.created_at,
             updated_at=user.updated_at,
@@ -95,3 +98,23 @@ class MessageView:
             created_at=message.created_at,
             updated_at=message.updated_at,
         )
+
+
+def user_of(view: UserView) -> User:
+    """Return what the calendar needs to know of a person; when their dates became known is not told."""
+    return User(
+        id=UserId(view.id),
+        first_name=view.first_name,
+        last_name=view.last_name,
+        email=view.email,
+        timezone=view.timezone,
+        birthday=None if view.birthday is None else AnnualDate.parse(view.birthday),
+        anniversary=None if view.anniversary is None else AnnualDate.parse(view.anniversary).full_date(),
+        leap_day_rule=None if view.leap_day_rule is None else LeapDayRule(view.leap_day_rule),
+        version=view.version,
+        created_at=view.created_at,
+        updated_at=view.updated_at,
+        # Enough for what is still to come: that is due after any date became known.
+        birthday_known_at=view.created_at,
+        anniversary_known_at=view.created_at,
+    )

@@ -17,6 +17,8 @@ from domain.occasion import LeapDayRule, days, is_leap
 ZONE_DATA_VERSION: str = tzdata.IANA_VERSION
 
 NINE = time(9)
+_ZONE_NAME_LENGTH_MAX = 64
+"""The longest real name has half as many characters."""
 
 
 class WallTime(StrEnum):
@@ -55,13 +57,19 @@ def zone(name: str) -> ZoneInfo:
 def _no_such_zone(name: str) -> str:
     if not name:
         return "Give an IANA time zone such as Europe/Berlin."
-    by_lower = {known.lower(): known for known in zone_names()}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
-    suggestion = by_lower[close[0]] if close else "Europe/Berlin"
     if name.startswith(("+", "-", "UTC", "GMT")):
         return "An offset is not a time zone, it knows no daylight saving; give a name such as Europe/Berlin."
-    intro = "Did you mean" if close else "Names look like"
-    return f"This is not an IANA time zone, written exactly. {intro} {suggestion}{'?' if close else '.'}"
+    close = _zone_spelt_like(name) if len(name) <= _ZONE_NAME_LENGTH_MAX else None
+    hint = "Names look like Europe/Berlin." if close is None else f"Did you mean {close}?"
+    return f"This is not an IANA time zone, written exactly. {hint}"
+
+
+# A comparison with every name takes milliseconds, and in a file the same mistake stands in many rows.
+@lru_cache(maxsize=1024)
+def _zone_spelt_like(name: str) -> str | None:
+    by_lower = {known.lower(): known for known in zone_names()}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
+    return by_lower[close[0]] if close else None
 
 
 @lru_cache(maxsize=16_384)
@@ -139,6 +147,11 @@ class SendPolicy:
     leap_day_rule: LeapDayRule = LeapDayRule.FEB28
     planned_ahead: timedelta = timedelta(hours=48)
     greeted_guard: timedelta = timedelta(days=300)
+
+    @property
+    def reckoning(self) -> str:
+        """What a due instant depends on besides date and zone: who planned by another one plans anew."""
+        return f"tzdata {ZONE_DATA_VERSION}, {self.send_time:%H:%M}, {self.leap_day_rule}"
 
     def plan_dates(self, now: datetime) -> tuple[date, date]:
         """Return the first and the last local date that the plan must hold at *now*.

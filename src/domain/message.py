@@ -6,7 +6,8 @@ SCHEDULED ─claim→ SENDING ─sent→ SENT
     │                └─ lease ran out → RETRYING where the channel de-duplicates, else UNKNOWN
     ├─ past its window → EXPIRED      (RETRYING too)
     ├─ user gone, occasion changed, operator → CANCELLED   (RETRYING too)
-    └─ greeted less than 300 days ago → SKIPPED
+    └─ greeted less than 300 days ago → SKIPPED            (RETRYING too)
+given up by us after an attempt that may have arrived: not EXPIRED, CANCELLED, SKIPPED or FAILED, but UNKNOWN
 operator: retry FAILED, EXPIRED, CANCELLED, SKIPPED, UNKNOWN → SCHEDULED; mark-sent UNKNOWN → SENT
 plan: an occasion that came back, CANCELLED because it had gone → SCHEDULED
 """
@@ -49,6 +50,7 @@ class Action(StrEnum):
     FAILED_FOR_GOOD = "failed-for-good"
     LEASE_LOST_RETRY = "lease-lost-retry"
     LEASE_LOST_UNKNOWN = "lease-lost-unknown"
+    GIVE_UP = "give-up"
     EXPIRE = "expire"
     CANCEL = "cancel"
     SKIP = "skip"
@@ -65,11 +67,15 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
     (Status.SENDING, Action.FAILED_FOR_GOOD): Status.FAILED,
     (Status.SENDING, Action.LEASE_LOST_RETRY): Status.RETRYING,
     (Status.SENDING, Action.LEASE_LOST_UNKNOWN): Status.UNKNOWN,
+    (Status.SENDING, Action.GIVE_UP): Status.UNKNOWN,
+    (Status.SCHEDULED, Action.GIVE_UP): Status.UNKNOWN,
+    (Status.RETRYING, Action.GIVE_UP): Status.UNKNOWN,
     (Status.SCHEDULED, Action.EXPIRE): Status.EXPIRED,
     (Status.RETRYING, Action.EXPIRE): Status.EXPIRED,
     (Status.SCHEDULED, Action.CANCEL): Status.CANCELLED,
     (Status.RETRYING, Action.CANCEL): Status.CANCELLED,
     (Status.SCHEDULED, Action.SKIP): Status.SKIPPED,
+    (Status.RETRYING, Action.SKIP): Status.SKIPPED,
     (Status.SCHEDULED, Action.REPLAN): Status.SCHEDULED,
     (Status.RETRYING, Action.REPLAN): Status.RETRYING,
     (Status.CANCELLED, Action.REPLAN): Status.SCHEDULED,
@@ -82,8 +88,8 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
 }
 
 OPEN = frozenset({Status.SCHEDULED, Status.RETRYING})
-GREETED = frozenset({Status.SENDING, Status.SENT, Status.UNKNOWN})
-"""States in which the person has, or may have, received the message."""
+GREETED = frozenset({Status.SENT, Status.UNKNOWN})
+"""States in which the person has, or may have, received the message, whatever became of its attempts."""
 
 
 class Reason(StrEnum):
@@ -136,7 +142,8 @@ class Message:
     """One message for one occasion: planned, claimed, sent, or the reason why not.
 
     *fence* grows with every claim; only who holds the newest may write the outcome. *retry_at* is set
-    while RETRYING, *sent_at* once SENT; *timezone* is the zone that *due_at* was reckoned for.
+    while RETRYING and not after *expires_at*, *sent_at* once SENT; *timezone* is the zone that *due_at* was
+    reckoned for. *may_have_arrived* tells that an attempt ended without an answer: the person may have it.
     """
 
     key: MessageKey
@@ -150,6 +157,7 @@ class Message:
     attempt: int = 0
     fence: int = 0
     retry_at: datetime | None = None
+    may_have_arrived: bool = False
     sent_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
@@ -157,6 +165,21 @@ class Message:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def has_greeted(self) -> bool:
+        """Whether the person has it, or may have it; an attempt that is under way has yet to tell."""
+        return self.status in GREETED or self.may_have_arrived
+
+    @property
+    def is_wanted_by_operator(self) -> bool:
+        """Whether it leaves since an operator says so, whatever the calendar says."""
+        return self.is_open and self.reason is Reason.OPERATOR
+
+    @property
+    def wanted_at(self) -> datetime:
+        """The instant from which it may be claimed while it is open."""
+        return self.due_at if self.retry_at is None else self.retry_at
 
     @property
     def went_away(self) -> bool:
@@ -180,6 +203,11 @@ class Message:
     def cancelled(self, now: datetime, reason: Reason) -> Self:
         return attrs.evolve(self.moved(Action.CANCEL, now, reason), retry_at=None)
 
+    def given_up(self, action: Action, now: datetime, reason: Reason) -> Self:
+        """Return the message as it ends by *action*, or as UNKNOWN if an attempt of it may have arrived."""
+        ended = self.moved(Action.GIVE_UP if self.may_have_arrived else action, now, reason)
+        return attrs.evolve(ended, retry_at=None)
+
     def marked_sent(self, now: datetime) -> Self:
         return attrs.evolve(self.moved(Action.MARK_SENT, now, Reason.OPERATOR), sent_at=now)
 
@@ -198,13 +226,25 @@ def sources(action: Action) -> frozenset[Status]:
 
 def greeted_recently(key: MessageKey, history: Iterable[Message], guard: timedelta) -> bool:
     """Tell whether the person has had a message of this kind for another date less than *guard* away."""
-    return any(
-        other.key.kind is key.kind
-        and other.key != key
-        and other.status in GREETED
-        and abs(other.key.occasion_on - key.occasion_on) < guard
+    return any(other.has_greeted for other in _rivals(key, history, guard))
+
+
+def is_being_greeted(key: MessageKey, history: Iterable[Message], guard: timedelta) -> bool:
+    """Tell whether such a message is on its way: only its end shows whether the person is greeted."""
+    return any(other.status is Status.SENDING for other in _rivals(key, history, guard))
+
+
+def _rivals(key: MessageKey, history: Iterable[Message], guard: timedelta) -> Iterable[Message]:
+    return (
+        other
         for other in history
+        if other.key.kind is key.kind
+        and other.key != key
+        and abs(other.key.occasion_on - key.occasion_on) < guard
     )
+
+
+_DELAY_MIN = timedelta(seconds=1)
 
 
 @attrs.frozen
@@ -214,13 +254,26 @@ class RetryPolicy:
     attempts_max: int = 12
     first_delay: timedelta = timedelta(seconds=10)
     delay_max: timedelta = timedelta(hours=1)
+    pause_max: timedelta = timedelta(hours=1)
+    """How long a whole channel is left alone at most before it is tried whether it is well again."""
 
-    def retry_at(self, attempt: int, now: datetime, jitter: float) -> datetime | None:
+    def retry_at(
+        self,
+        attempt: int,
+        now: datetime,
+        jitter: float,
+        *,
+        expires_at: datetime,
+        asked: timedelta | None = None,
+    ) -> datetime | None:
         """Return when to try again after attempt number *attempt* (from 1), or None to give up.
 
-        Exponential with full jitter: *jitter*, from 0 to 1, is the caller's random number.
+        Exponential with full jitter: *jitter*, from 0 to 1, is the caller's random number. Not after the
+        window, where it will expire. A far side that *asked* for a pause is left alone for that long, and
+        such an attempt does not count.
         """
-        if attempt >= self.attempts_max:
+        if asked is None and attempt >= self.attempts_max:
             return None
-        doubled: timedelta = self.first_delay * 2 ** min(attempt - 1, 20)
-        return now + max(min(doubled, self.delay_max) * jitter, timedelta(seconds=1))
+        doubled: timedelta = self.first_delay * 2 ** min(max(attempt - 1, 0), 20)
+        delay = max(min(doubled, self.delay_max, expires_at - now) * jitter, _DELAY_MIN)
+        return min(now + max(delay, asked or _DELAY_MIN), expires_at)

@@ -6,8 +6,8 @@ from datetime import date, datetime
 import attrs
 
 from domain.due import SendPolicy, due, zone
-from domain.message import Message, MessageKey, Reason, Status, greeted_recently
-from domain.occasion import Kind, Occasion, occasions
+from domain.message import Action, Message, MessageKey, Reason, Status, greeted_recently, is_being_greeted
+from domain.occasion import Kind, LeapDayRule, Occasion, occasions
 from domain.user import User
 
 
@@ -48,14 +48,26 @@ def owed(user: User, policy: SendPolicy, first: date, last: date, now: datetime)
         )
 
 
+def is_still_owed(message: Message, user: User, leap_day_rule: LeapDayRule) -> bool:
+    """Tell whether *message* is for an occasion and a zone that are its user's still, as far as dates tell."""
+    annual, on = user.annual(message.key.kind), message.key.occasion_on
+    return (
+        user.timezone == message.timezone
+        and annual is not None
+        and annual.kept_in(on.year, user.leap_day_rule or leap_day_rule) == on
+        and (annual.year is None or annual.year < on.year)
+    )
+
+
 def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: datetime) -> Sequence[Message]:
     """Return the messages to store, new or changed, so that the ledger holds what *user* is owed now.
 
     *history* is every message of theirs. A message whose occasion is still theirs keeps its key and moves
     to its new instant, even one that has passed: it was owed before they moved. One whose occasion is not
-    theirs any more is cancelled, and comes back with its occasion. What is on its way, or done, stays. A new
-    message is stored only if its instant comes after the date became known, its window is open, and the last
-    greeting is long enough ago.
+    theirs any more is cancelled, and comes back with its occasion. What is on its way, or done, stays, and
+    what an operator wants to leave does so unless the user is gone. A new message is stored only if its
+    instant comes after the date became known: as EXPIRED if its window has passed, as SKIPPED if the last
+    greeting was not long ago. While such a greeting is on its way nothing is stored: the next plan decides.
     """
     first, last = policy.plan_dates(now)
     held = {message.key: message for message in history}
@@ -67,27 +79,34 @@ def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: d
     }
     gone = Reason.OCCASION_CHANGED if user.deleted_at is None else Reason.USER_DELETED
     changed = [
-        message.cancelled(now, gone) for message in history if message.is_open and message.key not in wanted
+        message.given_up(Action.CANCEL, now, gone)
+        for message in history
+        if message.is_open and message.key not in wanted and not _is_left_alone(message, user)
     ]
     for key, message in wanted.items():
         known = held.get(key)
         if known is not None and known.is_open:
-            changed.extend(_moved(known, message, now))
-        elif not _is_to_come(user, message, now):
+            if not _is_left_alone(known, user):
+                changed.extend(_kept(known, message, history, policy, now))
+        elif message.due_at < user.known_at(key.kind) or is_being_greeted(key, history, policy.greeted_guard):
             continue
         elif known is None:
             if first <= key.occasion_on <= last:
-                changed.append(_guarded(message, history, policy))
-        elif known.went_away:
+                changed.append(_new(message, history, policy, now))
+        elif known.went_away and message.expires_at > now:
             changed.append(_guarded(_returned(known, message, now), history, policy))
     return changed
 
 
-def _is_to_come(user: User, message: Message, now: datetime) -> bool:
-    return message.due_at >= user.known_at(message.key.kind) and message.expires_at > now
+def _is_left_alone(message: Message, user: User) -> bool:
+    return message.is_wanted_by_operator and user.deleted_at is None
 
 
-def _moved(known: Message, wanted: Message, now: datetime) -> Iterable[Message]:
+def _kept(
+    known: Message, wanted: Message, history: Sequence[Message], policy: SendPolicy, now: datetime
+) -> Iterable[Message]:
+    if greeted_recently(known.key, history, policy.greeted_guard):
+        return [known.given_up(Action.SKIP, now, Reason.GREETED_RECENTLY)]
     if (known.due_at, known.timezone, known.years) == (wanted.due_at, wanted.timezone, wanted.years):
         return []
     # Moving east over the send time: the window that was open stays open, or the move would lose it.
@@ -109,6 +128,13 @@ def _returned(known: Message, wanted: Message, now: datetime) -> Message:
         years=wanted.years,
         updated_at=now,
     )
+
+
+def _new(message: Message, history: Sequence[Message], policy: SendPolicy, now: datetime) -> Message:
+    guarded = _guarded(message, history, policy)
+    if guarded.is_open and guarded.expires_at <= now:
+        return guarded.moved(Action.EXPIRE, now, Reason.WINDOW_PASSED)
+    return guarded
 
 
 def _guarded(message: Message, history: Sequence[Message], policy: SendPolicy) -> Message:

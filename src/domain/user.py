@@ -1,5 +1,6 @@
 """A person who gets messages, and what a change of theirs means for the messages."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -16,8 +17,10 @@ UserId = NewType("UserId", UUID)
 
 NAME_LENGTH_MAX = 200
 EMAIL_LENGTH_MAX = 254
+EXTERNAL_ID_LENGTH_MAX = 200
 _LOCAL_PART_LENGTH_MAX = 64
 _EARLIEST_YEAR = 1600
+_FOREIGN_TO_ADDRESSES = re.compile(r'[\s<>,;:"()\[\]\\@]')
 
 
 def _clean(text: str) -> str:
@@ -25,8 +28,11 @@ def _clean(text: str) -> str:
 
 
 def _refuse_control_characters(field: str, text: str) -> None:
-    # Cc: line breaks, NUL; Cs: lone surrogates; Zl and Zp: the line breaks of Unicode.
-    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
+    # Cc: line breaks, NUL; Cs: lone surrogates; Zl and Zp: the line breaks of Unicode. None of them is printable,
+    # as nearly every text is at once.
+    if not text.isprintable() and any(
+        unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text
+    ):
         raise InvalidField(field, "Line breaks and control characters are not allowed.")
 
 
@@ -46,7 +52,8 @@ def _email(_user: object, attribute: "attrs.Attribute[str]", text: str) -> None:
         not local
         or len(text) > EMAIL_LENGTH_MAX
         or len(local) > _LOCAL_PART_LENGTH_MAX
-        or any(_is_foreign_to_addresses(character) for character in local + domain)
+        or _FOREIGN_TO_ADDRESSES.search(local + domain)
+        or _has_invisible(text)
         or local.startswith(".")
         or local.endswith(".")
         or ".." in local
@@ -56,9 +63,20 @@ def _email(_user: object, attribute: "attrs.Attribute[str]", text: str) -> None:
         raise InvalidField(attribute.name, "This is not an e-mail address such as ada@example.com.")
 
 
-def _is_foreign_to_addresses(character: str) -> bool:
-    # Cf: what cannot be seen, such as a zero-width space that came along when the address was copied.
-    return character.isspace() or character in '<>,;:"()[]\\@' or unicodedata.category(character) == "Cf"
+# Cf: what cannot be seen, such as a zero-width space that came along when the address was copied.
+def _has_invisible(text: str) -> bool:
+    return not text.isprintable() and any(unicodedata.category(character) == "Cf" for character in text)
+
+
+def _clean_or_none(text: str | None) -> str | None:
+    return None if text is None else _clean(text)
+
+
+def _external_id(_user: object, attribute: "attrs.Attribute[str | None]", text: str | None) -> None:
+    if text is not None:
+        if not 0 < len(text) <= EXTERNAL_ID_LENGTH_MAX:
+            raise InvalidField(attribute.name, f"An id has 1 to {EXTERNAL_ID_LENGTH_MAX} characters.")
+        _refuse_control_characters(attribute.name, text)
 
 
 def _timezone(_user: object, _attribute: object, name: str) -> None:
@@ -87,7 +105,8 @@ def email_key(email: str) -> str:
 class User:
     """A person who gets messages.
 
-    *version* grows by one with every change. A birthday's *birthday_known_at* is the instant from which it
+    *external_id* is what another system, whose files are imported, knows the person by. *version* grows by
+    one with every change. A birthday's *birthday_known_at* is the instant from which it
     is known here: what was due before it is not made up for.
     """
 
@@ -99,6 +118,7 @@ class User:
     birthday: AnnualDate | None = attrs.field(default=None, validator=_not_before_calendar)
     anniversary: date | None = attrs.field(default=None, validator=_not_before_calendar)
     leap_day_rule: LeapDayRule | None = None
+    external_id: str | None = attrs.field(default=None, converter=_clean_or_none, validator=_external_id)
     version: int = 1
     created_at: datetime
     updated_at: datetime
@@ -141,6 +161,7 @@ class Particulars:
     birthday: AnnualDate | None = None
     anniversary: date | None = None
     leap_day_rule: LeapDayRule | None = None
+    external_id: str | None = None
 
 
 def tell(raw: Mapping[str, str | None], now: datetime | None = None) -> Mapping[str, Any]:
@@ -188,7 +209,7 @@ def _told_value(name: str, text: str | None) -> object:
         value = _full_date(name, text.strip())
     elif name == "leap_day_rule":
         value = _leap_day_rule(name, text)
-    elif name in {"first_name", "last_name", "email"}:
+    elif name in {"first_name", "last_name", "email", "external_id"}:
         value = _clean(text)
     if field.validator is not None:
         field.validator(None, field, value)

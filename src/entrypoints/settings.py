@@ -71,6 +71,10 @@ class Settings:
     templates: Path | None = None
     policy: SendPolicy
     retry_policy: RetryPolicy = attrs.field(factory=RetryPolicy)
+    retries_unknown: bool = False
+    retention: timedelta = timedelta(days=3 * 366)
+    rate_per_s: float | None = None
+    burst: int = 100
     lease: timedelta
     audits_per_s: float = 1.0
     log_format: str
@@ -116,6 +120,11 @@ class Settings:
                 ),
                 window=timedelta(hours=read("BIRTHDAYS_WINDOW_HOURS", "24", _whole(1, 24 * 14))),
             ),
+            # The guard against a second greeting looks back 300 days.
+            retention=timedelta(days=read("BIRTHDAYS_RETENTION_DAYS", "1098", _whole(400, 36_600))),
+            rate_per_s=read("BIRTHDAYS_RATE_PER_S", "0", _number(0, 100_000)) or None,
+            burst=read("BIRTHDAYS_BURST", "100", _whole(1, 100_000)),
+            retries_unknown=read("BIRTHDAYS_UNKNOWN", "hold", _one_of("hold", "retry")) == "retry",
             lease=timedelta(
                 seconds=read("BIRTHDAYS_LEASE_S", "60" if channel in _FAR else "15", _whole(1, 3600))
             ),
@@ -251,6 +260,15 @@ def _limits(text: str) -> dict[RequestClass, int]:
             )
         limits[RequestClass(name.strip())] = _whole(1, 100_000_000)(number.strip())
     return limits
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    def convert(text: str) -> float:
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text, re.ASCII) or not least <= float(text) <= most:
+            raise ValueError(f"give a number from {least:g} to {most:g}.")
+        return float(text)
+
+    return convert
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:

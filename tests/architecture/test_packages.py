@@ -46,6 +46,7 @@ def test_the_domain_needs_little(file: Path) -> None:
     allowed = {
         "attrs",
         "collections",
+        "contextlib",
         "datetime",
         "difflib",
         "domain",

@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 import pytest
 
-from application import ports
+from application import deliveries, import_ports, ports, texts
 from tests.architecture.sources import SRC, module_name, source_files, tree
 
 PORTS: dict[str, type] = {
     name: port
-    for name, port in vars(ports).items()
-    if getattr(port, "__module__", "") == ports.__name__ and getattr(port, "_is_protocol", False)
+    for module in (ports, deliveries, import_ports, texts)
+    for name, port in vars(module).items()
+    if getattr(port, "__module__", "") == module.__name__ and getattr(port, "_is_protocol", False)
 }
 
 

@@ -1,6 +1,7 @@
 """Who acts in a scene: what the orders are the orders of."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from tests.cache.scenes import Scene
 from tests.cache.stepping import Choose, in_every_order
@@ -79,7 +80,7 @@ async def failover(scene: Scene) -> None:
     scene.stepper.cast("failover", lambda: scene.restore(restore))
 
 
-async def orders_of(cast: Cast, new_world: Callable[[], World], **kinds: object) -> int:
+async def orders_of(cast: Cast, new_world: Callable[[], World], **kinds: Any) -> int:
     """Play a cast in every order and return how many there were. Raises Violation."""
 
     async def play(choose: Choose) -> None:

@@ -40,10 +40,10 @@ class KeepingLeases(InterceptedCache):
 
         await self.around("invalidate", delete)
 
-    async def sweep(self, place: Place, *, keys: Sequence[tuple[str, int]], **batch: Any) -> Swept:
+    async def sweep(self, place: Place, **batch: Any) -> Swept:
         async def delete() -> Swept:
-            values = [(key, version) for key, version in keys if not await self._is_leased(place, key)]
-            return await self.port.sweep(place, keys=values, **batch)
+            values = [one for one in batch["keys"] if not await self._is_leased(place, one[0])]
+            return await self.port.sweep(place, **{**batch, "keys": values})
 
         return await self.around("sweep", delete)
 
@@ -94,7 +94,7 @@ class JoiningLate(CachedValues[T]):
 
     def _flight(self, *args: Any, **kwargs: Any) -> "asyncio.Task[Read[T | None] | None]":
         flight = super()._flight(*args, **kwargs)
-        flight.add_done_callback(lambda done: self._forget(done))
+        flight.add_done_callback(self._forget)
         return flight
 
     def _land(self, key: str) -> None:
@@ -107,7 +107,7 @@ class JoiningLate(CachedValues[T]):
 
 @attrs.frozen
 class MarkingRowsFirst(SweepInvalidations):
-    """Marks rows as delivered before the cache has carried them out. (Raising the number early does no harm.)"""
+    """Marks rows as delivered before the cache has carried them out; raising the number early does no harm."""
 
     async def __call__(self, shard: int) -> int:
         async with self.invalidations.next_batch(shard, 500, even_if_empty=self.trust.is_quiet) as batch:

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
+import pytest
 
 from application import cached_values, sweeping
+from application.cache_ports import Entry, Place
+from application.invalidation import user_key
 from application.observing import Source
 from application.trust import OVERDUE_S, TRUSTED_FOR_S
 from application.views import UserView
@@ -32,6 +35,8 @@ class Commit:
     step: int
     at_s: float
     returned: int | None = None
+    places: Sequence[Place] = ()
+    """Where the cache was told."""
 
 
 @attrs.frozen
@@ -41,6 +46,7 @@ class Observed:
     process: Process
     version: int
     source: Source
+    place: Place | None
     began: int
     ended_at_s: float
 
@@ -56,6 +62,7 @@ class Scene:
     process_kinds: dict[str, Any] = attrs.field(factory=dict)
     commits: list[Commit] = attrs.field(factory=list)
     reads: list[Observed] = attrs.field(factory=list)
+    failovers: int = 0
 
     @classmethod
     async def opened(
@@ -98,12 +105,23 @@ class Scene:
     # Actors
 
     async def read(self, process: Process) -> None:
-        began = self.stepper.step
+        began, place = self.stepper.step, process.trust.place_of("")
         read = await process.get(self.ada)
         version = GONE if read.value is None else read.value.version
-        seen = Observed(process, version, read.source, began, self.world.monotonic())
+        seen = Observed(process, version, read.source, place, began, self.world.monotonic())
         self.reads.append(seen)
         self.check_read(seen)
+
+    async def peek(self, process: Process) -> None:
+        """Hold a process to what it would serve from the cache now, and let it be."""
+        key, trust = user_key(self.ada.id), process.trust
+        place = trust.place_of(key)
+        if trust.objection(key) is not None or place is None:
+            return
+        look = await self.world.cache.look(place, key)
+        if isinstance(look.held, Entry) and trust.objection_to(key, place, look) is None:
+            now_s, step = self.world.monotonic(), self.stepper.step
+            self.check_read(Observed(process, look.held.version, Source.HIT, place, step, now_s))
 
     async def write(self, process: Process) -> None:
         async with process.unit_of_work() as uow:
@@ -111,9 +129,11 @@ class Scene:
             assert user is not None
             changed = attrs.evolve(user, first_name=user.first_name + "a", version=user.version + 1)
             await uow.users.save([(user, changed)])
+            failovers, process.at_once.overdue = self.failovers, asyncio.Event()
             await self.stepper("commit", uow.commit)
         commit = next(commit for commit in self.commits if commit.version == changed.version)
-        if not process.at_once.overdue.is_set():
+        commit.places = process.trust.places_in_use("")
+        if failovers == self.failovers and not process.at_once.overdue.is_set():
             commit.returned = self.stepper.step
 
     async def write_by_hand(self) -> None:
@@ -137,6 +157,13 @@ class Scene:
     async def restore(self, restore: Restore) -> None:
         """Let the cache fail over to a replica that has not heard of anything since."""
         await self.stepper("failover", restore)
+        self.forget_what_was_told()
+
+    def forget_what_was_told(self) -> None:
+        """Leave G2 aside for all that was written until now: the cache has forgotten it, and that is a fault."""
+        self.failovers += 1
+        for commit in self.commits:
+            commit.returned = None
 
     # What must hold
 
@@ -145,7 +172,8 @@ class Scene:
         for commit in self.commits:
             if read.version >= commit.version:
                 continue
-            if commit.returned is not None and read.began >= commit.returned:
+            is_told = read.place in commit.places or read.source is not Source.HIT
+            if is_told and commit.returned is not None and read.began >= commit.returned:
                 raise Violation("G2: a write was not read back")
             if read.source is not Source.HIT and read.began >= commit.step:
                 raise Violation("a value was loaded before it was asked for")
@@ -168,12 +196,16 @@ class Scene:
             await run(self.stepper, choose)
             await self.check_end()
         finally:
-            for task in self.stepper.tasks.values():
-                task.cancel()
-            await asyncio.gather(*self.stepper.tasks.values(), return_exceptions=True)
+            await self.end()
+
+    async def end(self) -> None:
+        """Let whoever still stands die."""
+        for task in self.stepper.tasks.values():
+            task.cancel()
+        await asyncio.gather(*self.stepper.tasks.values(), return_exceptions=True)
 
 
-def without_timers(monkeypatch: Any) -> None:
+def without_timers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody act because real time passes: it passes for who is stopped as well."""
     monkeypatch.setattr(sweeping, "AT_ONCE_WITHIN_S", 3600.0)
     monkeypatch.setattr(cached_values, "_LOOK_AGAIN_AFTER_S", (0.0,))

@@ -7,8 +7,9 @@ within one call is one step of the server, or the store, in reality too.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -83,7 +84,8 @@ class Stepper(Around):
         Who begins goes on to the answer of the first call: before it nothing is done that matters.
         """
         if option.startswith(_DEATH):
-            await self._kill(option.removeprefix(_DEATH))
+            self.dead = option.removeprefix(_DEATH)
+            await self.kill([self.dead])
         elif option in self._works:
             await self._begin(option)
             if option in self._standing:
@@ -103,12 +105,13 @@ class Stepper(Around):
         self._standing.pop(actor).set_result(None)
         await self.settle()
 
-    async def _kill(self, actor: str) -> None:
-        """End *actor* where it stands; what it is about to ask for is not carried out."""
+    async def kill(self, actors: Iterable[str]) -> None:
+        """End actors wherever they are; what they are about to ask for is not carried out."""
         self.step += 1
-        self.dead = actor
-        self._standing.pop(actor).cancel()
-        self.tasks[actor].cancel()
+        for actor in actors:
+            if actor in self._standing:
+                self._standing.pop(actor).cancel()
+            self.tasks[actor].cancel()
         await self.settle()
 
     async def settle(self) -> None:
@@ -145,17 +148,18 @@ async def in_every_order(play: Play, *, at_most: int | None = None) -> int:
     orders = 0
     while True:
         taken: list[tuple[int, int]] = []
-
-        def choose(options: Sequence[str], taken: list[tuple[int, int]] = taken) -> str:
-            place = len(taken)
-            number = prefix[place] if place < len(prefix) else 0
-            taken.append((number, len(options)))
-            return options[number]
-
-        await play(choose)
+        await play(partial(_chosen, prefix, taken))
         orders += 1
         while taken and taken[-1][0] + 1 == taken[-1][1]:
             taken.pop()
         if not taken or orders == at_most:
             return orders
         prefix = [number for number, _ in taken[:-1]] + [taken[-1][0] + 1]
+
+
+def _chosen(prefix: Sequence[int], taken: list[tuple[int, int]], options: Sequence[str]) -> str:
+    """Choose as *prefix* says, and then whoever is first; write down what was chosen of how many."""
+    place = len(taken)
+    number = prefix[place] if place < len(prefix) else 0
+    taken.append((number, len(options)))
+    return options[number]

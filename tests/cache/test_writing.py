@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from application import sweeping
 from application.cache_ports import CacheUnavailable, Entry
 from application.invalidation import email_reference_key, user_key
 from application.observing import Source
@@ -130,8 +131,9 @@ async def test_a_write_is_not_failed_by_a_cache_that_is_away_and_a_sweep_makes_u
 
 
 async def test_a_write_does_not_wait_for_a_cache_that_hangs(
-    world: World, process: Process, ada: UserView
+    world: World, process: Process, ada: UserView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sweeping, "AT_ONCE_WITHIN_S", 0.01)
     await process.warm_up(ada)
     hung = Stop("invalidate")
     writer = await world.started(cache=InterceptedCache(world.cache, hung))

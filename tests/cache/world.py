@@ -53,6 +53,8 @@ ADA = {
     "timezone": "Europe/Berlin",
     "birthday": "1990-03-14",
 }
+PATIENCE = 50.0
+"""How much longer calls may take than in production: this machine may be busy."""
 GARBAGE = b"\xc1 no such value"
 
 
@@ -364,7 +366,7 @@ class ValkeyWorld(MemoryWorld):
         await self.raw.flushall()
 
     async def snapshot(self) -> Restore:
-        return await snapshot_of(self.raw)
+        return await snapshot_of(self.raw, self.cache)
 
     async def lose_watermark(self, place: Place) -> None:
         await lose_watermark_of(self.raw, place)
@@ -397,7 +399,7 @@ class ServersWorld(World):
         await self.raw.flushall()
 
     async def snapshot(self) -> Restore:
-        return await snapshot_of(self.raw)
+        return await snapshot_of(self.raw, self.cache)
 
     async def lose_watermark(self, place: Place) -> None:
         await lose_watermark_of(self.raw, place)
@@ -427,14 +429,18 @@ class ServersWorld(World):
             await connection.execute(text(statement), values)
 
 
-async def snapshot_of(raw: Redis) -> Restore:
-    """Copy all keys of a server, as a lagging replica or an old file has them."""
-    copies = {key: (await raw.dump(key) or b"", max(await raw.pttl(key), 0)) for key in await raw.keys("*")}
+async def snapshot_of(raw: Redis, cache: CachePort) -> Restore:
+    """Copy what a server holds of one cache, as a lagging replica or an old file has it."""
+    assert isinstance(cache, RedisCache)
+    pattern = f"{cache._keys.namespace}:*"
+    copies = [
+        (key, max(await raw.pttl(key), 0), await raw.dump(key) or b"") for key in await raw.keys(pattern)
+    ]
 
     async def restore() -> None:
         await raw.flushall()
-        for key, (value, ttl_ms) in copies.items():
-            await raw.restore(key, ttl_ms, value)
+        for copy in copies:
+            await raw.restore(*copy)
 
     return restore
 
@@ -475,7 +481,7 @@ async def servers_world(engine: AsyncEngine, valkey_url: str) -> AsyncIterator[W
     async with engine.begin() as connection:  # the database may be one that an earlier test has used
         for statement in _EMPTY:
             await connection.execute(text(statement))
-    cache = open_redis_cache(valkey_url, fresh_namespace(), observer=Told())
+    cache = open_redis_cache(valkey_url, fresh_namespace(), observer=Told(), patience=PATIENCE)
     try:
         async with raw_client(valkey_url) as raw:
             yield await begun(
@@ -494,11 +500,11 @@ async def servers_world(engine: AsyncEngine, valkey_url: str) -> AsyncIterator[W
 @asynccontextmanager
 async def valkey_clients(url: str) -> AsyncIterator[Callable[[], RedisCache]]:
     """Lend caches under ever new namespaces that share their connections."""
-    clients = [open_client(url, connections_max=16) for _ in range(2)]
+    reading, sweeping = (open_client(url, connections_max=16, timeout_s=PATIENCE) for _ in range(2))
     try:
-        yield lambda: RedisCache(clients[0], clients[1], fresh_namespace(), Told())
+        yield lambda: RedisCache(reading, sweeping, fresh_namespace(), Told(), timeout_s=PATIENCE)
     finally:
-        for client in clients:
+        for client in (reading, sweeping):
             await client.aclose()
 
 

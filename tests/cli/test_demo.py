@@ -21,7 +21,8 @@ import structlog
 from click.testing import CliRunner, Result
 
 from application.explanation import why
-from application.people_file import PeopleFile, read_people
+from application.people_file import read_people
+from application.people_rows import PeopleFile, Row
 from application.simulation import simulate
 from domain.due import SendPolicy, WallTime, zone
 from domain.occasion import LeapDayRule
@@ -54,11 +55,11 @@ class TestPeople:
     def test_every_row_can_be_used(self) -> None:
         found = simulate(people(), SendPolicy(), START.date(), A_YEAR_LATER.date())
         assert not found.problems
-        assert not people().ignored_columns
-        assert 24 <= len(people().rows) <= 30
+        assert not people().recognised.ignored_columns
+        assert 24 <= people().lines <= 30
 
     def test_they_live_in_many_zones_and_some_were_born_on_a_leap_day(self) -> None:
-        rows = [row.values for row in people().rows]
+        rows = [row.values for row in people().rows() if isinstance(row, Row)]
         assert len({row["timezone"] for row in rows}) >= 12
         assert sum(row["birthday"].is_leap_day for row in rows) >= 2
         assert sum(row["birthday"].year is None for row in rows) == 1
@@ -68,7 +69,7 @@ class TestYear:
     @pytest.fixture(autouse=True)
     def _zones_of_the_people(self, monkeypatch: pytest.MonkeyPatch) -> None:
         # The hourly plan reckons every zone of the world; with these alone a year takes a second.
-        zones = frozenset(str(row.values["timezone"]) for row in people().rows)
+        zones = frozenset(str(row.values["timezone"]) for row in people().rows() if isinstance(row, Row))
         monkeypatch.setattr("domain.due.zone_names", lambda: zones)
 
     def test_everyone_gets_what_the_calendar_owes_once_and_at_its_instant(self) -> None:

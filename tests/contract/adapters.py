@@ -10,15 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 import attrs
 
 from application.deliveries import Delivery, Outcome
-from application.ports import (
-    EventHandler,
-    MessageReader,
-    PlanReport,
-    ReapReport,
-    SettleReport,
-    UnitOfWorkFactory,
-    UserReader,
-)
+from application.ledger import ClaimTerms, PlanReport, ReapReport, SettleReport
+from application.ports import EventHandler, MessageReader, UnitOfWorkFactory, UserReader
 from domain.due import SendPolicy, zone_table
 from domain.events import Event
 from domain.message import Message, MessageKey, RetryPolicy
@@ -30,6 +23,7 @@ POLICY = SendPolicy()
 RETRIES = RetryPolicy(attempts_max=3, first_delay=timedelta(seconds=1), delay_max=timedelta(seconds=1))
 """Every delay is one second, whatever the jitter."""
 LEASE = timedelta(minutes=5)
+TERMS = ClaimTerms(lease=LEASE, policy=POLICY, channel="memory")
 
 
 @attrs.define(eq=False)
@@ -61,7 +55,8 @@ class Recorder:
 class Adapters:
     """The adapters of one kind on an empty store, whose clock stands at START.
 
-    *expire_leases* makes every lease that is held now run out.
+    *expire_leases* makes every lease that is held now run out, and *let_pass* so many seconds of real time
+    go by for the channels.
     """
 
     unit_of_work: UnitOfWorkFactory
@@ -69,6 +64,7 @@ class Adapters:
     message_reader: MessageReader
     set_now: Callable[[datetime], Awaitable[None]]
     expire_leases: Callable[[], Awaitable[None]]
+    let_pass: Callable[[float], Awaitable[None]]
     told: Recorder
 
     async def add(self, *users: User) -> None:
@@ -111,23 +107,23 @@ class Adapters:
 
     async def claim(self, limit: int = 1000) -> Sequence[Delivery]:
         async with self.unit_of_work() as uow:
-            deliveries = await uow.messages.claim(limit, LEASE)
+            claim = await uow.messages.claim(limit, TERMS)
             await uow.commit()
-        return deliveries
+        return claim.deliveries
 
     async def settle(
         self, *outcomes: tuple[Delivery, Outcome], policy: RetryPolicy = RETRIES
     ) -> SettleReport:
         async with self.unit_of_work() as uow:
-            report = await uow.messages.settle(outcomes, policy)
+            report = await uow.messages.settle(outcomes, policy, TERMS.channel)
             await uow.commit()
         return report
 
-    async def reap(self, *, deduplicates: bool, limit: int = 1000) -> ReapReport:
+    async def reap(self, *, retries: bool, limit: int = 1000, policy: RetryPolicy = RETRIES) -> ReapReport:
         """End the leases that are held now, as if they had run out."""
         await self.expire_leases()
         async with self.unit_of_work() as uow:
-            report = await uow.messages.reap(deduplicates=deduplicates, limit=limit)
+            report = await uow.messages.reap(policy, retries=retries, limit=limit)
             await uow.commit()
         return report
 

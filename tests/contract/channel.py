@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from application.deliveries import Delivery, Recipient, Sent
-from application.ports import DeliveryChannel
+from application.deliveries import Delivery, DeliveryChannel, Recipient, Sent
 from tests.contract.people import message, person
 
 

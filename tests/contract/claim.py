@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 import attrs
 
@@ -12,7 +12,7 @@ from domain.events import MessagesChanged
 from domain.message import Reason, Status
 from domain.occasion import Kind
 from domain.user import remove
-from tests.contract.adapters import LEASE, START, Adapters
+from tests.contract.adapters import START, TERMS, Adapters
 from tests.contract.people import NINE_IN_BERLIN, PI_DAY, born_on_pi_day, message, overdue, person
 
 _TICK = timedelta(microseconds=1)
@@ -22,7 +22,7 @@ class ClaimContract:
     """Messages.claim."""
 
     async def test_a_claimed_message_comes_with_all_that_a_channel_needs(self, adapters: Adapters) -> None:
-        ada = person("Ada", last_name="King", email="ada@example.com")
+        ada = person("Ada", last_name="King", email="ada@example.com", anniversary=date(2020, 3, 14))
         held = message(ada, PI_DAY, Kind.ANNIVERSARY, years=7)
         await adapters.add(ada)
         await adapters.keep(held)
@@ -45,7 +45,7 @@ class ClaimContract:
         assert adapters.told.events == [MessagesChanged()]
 
     async def test_nothing_is_claimed_before_it_isoverdue(self, adapters: Adapters) -> None:
-        ada = person()
+        ada = born_on_pi_day()
         await adapters.add(ada)
         await adapters.keep(message(ada))
         await adapters.set_now(NINE_IN_BERLIN - _TICK)
@@ -54,7 +54,7 @@ class ClaimContract:
         assert len(await adapters.claim()) == 1
 
     async def test_nothing_is_claimed_once_its_window_has_passed(self, adapters: Adapters) -> None:
-        ada, bob = person("Ada"), person("Bob")
+        ada, bob = born_on_pi_day("Ada"), born_on_pi_day("Bob")
         await adapters.add(ada, bob)
         await adapters.keep(
             message(ada), message(bob, status=Status.RETRYING, retry_at=NINE_IN_BERLIN, attempt=1)
@@ -65,7 +65,7 @@ class ClaimContract:
         assert len(await adapters.claim()) == 2
 
     async def test_only_what_is_open_is_claimed(self, adapters: Adapters) -> None:
-        people = [person(f"P{number}") for number in range(len(Status))]
+        people = [born_on_pi_day(f"P{number}") for number in range(len(Status))]
         await adapters.add(*people)
         await adapters.keep(
             *(
@@ -82,7 +82,7 @@ class ClaimContract:
         }
 
     async def test_a_retry_waits_for_its_own_instant(self, adapters: Adapters) -> None:
-        ada = person()
+        ada = born_on_pi_day()
         retry_at = NINE_IN_BERLIN + timedelta(hours=3)
         await adapters.add(ada)
         await adapters.keep(message(ada, status=Status.RETRYING, retry_at=retry_at, attempt=4, fence=6))
@@ -96,7 +96,7 @@ class ClaimContract:
         assert claimed.retry_at is None
 
     async def test_the_longest_due_come_first_up_to_the_limit(self, adapters: Adapters) -> None:
-        people = [person(f"P{number}") for number in range(6)]
+        people = [born_on_pi_day(f"P{number}") for number in range(6)]
         late = [attrs.evolve(overdue(user, hours), fence=hours) for hours, user in enumerate(people)]
         await adapters.add(*people)
         await adapters.keep(*(late[number] for number in (3, 0, 5, 1, 4, 2)))
@@ -105,7 +105,7 @@ class ClaimContract:
         assert order == [keys[:2], keys[2:5], keys[5:], []]
 
     async def test_the_limit_holds_for_new_ones_and_retries_together(self, adapters: Adapters) -> None:
-        people = [person(f"P{number}") for number in range(6)]
+        people = [born_on_pi_day(f"P{number}") for number in range(6)]
         await adapters.add(*people)
         await adapters.keep(
             *(overdue(user, 1) for user in people[:3]),
@@ -117,7 +117,7 @@ class ClaimContract:
         assert len({delivery.key for batch in batches for delivery in batch}) == 6
 
     async def test_what_is_claimed_is_not_claimed_again(self, adapters: Adapters) -> None:
-        ada = person()
+        ada = born_on_pi_day()
         await adapters.add(ada)
         await adapters.keep(overdue(ada, 1))
         assert len(await adapters.claim()) == 1
@@ -126,16 +126,16 @@ class ClaimContract:
         assert await adapters.claim() == []
 
     async def test_two_at_once_never_claim_the_same(self, adapters: Adapters) -> None:
-        people = [person(f"P{number}") for number in range(40)]
+        people = [born_on_pi_day(f"P{number}") for number in range(40)]
         await adapters.add(*people)
         await adapters.keep(*(overdue(user, 1) for user in people))
 
         async def claim() -> list[Delivery]:
             async with adapters.unit_of_work() as uow:
-                deliveries = await uow.messages.claim(7, LEASE)
+                found = await uow.messages.claim(7, TERMS)
                 await asyncio.sleep(0.02)
                 await uow.commit()
-            return list(deliveries)
+            return list(found.deliveries)
 
         claimed: list[Delivery] = []
         async with asyncio.timeout(20):
@@ -148,11 +148,11 @@ class ClaimContract:
     async def test_a_claim_that_is_not_committed_leaves_the_message_to_others(
         self, adapters: Adapters
     ) -> None:
-        ada = person()
+        ada = born_on_pi_day()
         await adapters.add(ada)
         await adapters.keep(overdue(ada, 1))
         async with adapters.unit_of_work() as uow:
-            assert len(await uow.messages.claim(1, LEASE)) == 1
+            assert len((await uow.messages.claim(1, TERMS)).deliveries) == 1
         assert await adapters.message(message(ada).key) == overdue(ada, 1)
         [delivery] = await adapters.claim()
         assert (delivery.attempt, delivery.fence) == (1, 1)
@@ -194,7 +194,7 @@ class ClaimContract:
         assert [delivery.key.user_id for delivery in claimed] == [bob.id]
 
     async def test_what_an_operator_is_cancelling_is_not_claimed(self, adapters: Adapters) -> None:
-        ada = person()
+        ada = born_on_pi_day()
         await adapters.add(ada)
         await adapters.keep(overdue(ada, 1))
         cancelling = asyncio.Event()
@@ -217,15 +217,15 @@ class ClaimContract:
         assert (await adapters.message(message(ada).key)).status is Status.CANCELLED
 
     async def test_each_shard_claims_its_own(self, adapters: Adapters) -> None:
-        people = [person(f"P{number}") for number in range(20)]
+        people = [born_on_pi_day(f"P{number}") for number in range(20)]
         await adapters.add(*people)
         await adapters.keep(*(overdue(user, 1) for user in people))
         for number in range(3):
             shard = Shard(number, 3)
             async with adapters.unit_of_work() as uow:
-                deliveries = await uow.messages.claim(1000, LEASE, shard)
+                found = await uow.messages.claim(1000, TERMS, shard)
                 await uow.commit()
-            assert {delivery.key.user_id for delivery in deliveries} == {
+            assert {delivery.key.user_id for delivery in found.deliveries} == {
                 user.id for user in people if shard.holds(user.id)
             }
         assert await adapters.claim() == []

@@ -2,14 +2,13 @@
 
 import contextlib
 from collections.abc import Sequence
-from datetime import timedelta
 
 import attrs
 import pytest
 
 from application.errors import EmailTaken
 from domain.events import Event, MessagesChanged, UserChanged, UserCreated, UserDeleted
-from tests.contract.adapters import START, Adapters
+from tests.contract.adapters import RETRIES, START, TERMS, Adapters
 from tests.contract.people import born_on_pi_day, message, person
 
 
@@ -70,8 +69,8 @@ class EventsContract:
             await uow.users.add([])
             await uow.users.save([])
             await uow.messages.save([])
-            await uow.messages.claim(10, timedelta(minutes=1))
-            await uow.messages.reap(deduplicates=True, limit=10)
+            await uow.messages.claim(10, TERMS)
+            await uow.messages.reap(RETRIES, retries=True, limit=10)
             await uow.messages.expire(10)
             await uow.commit()
         assert adapters.told.events == []

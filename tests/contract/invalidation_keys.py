@@ -15,7 +15,7 @@ from domain.events import MessagesChanged, UserChanged, UserCreated, UserDeleted
 from domain.message import Reason
 from domain.occasion import AnnualDate
 from domain.user import User
-from tests.contract.adapters import START
+from tests.contract.adapters import RETRIES, START
 from tests.contract.people import born_on_pi_day, message, person
 
 Change = Callable[[User], User]
@@ -182,7 +182,7 @@ class InvalidationKeysContract:
     async def test_a_ledger_that_is_only_looked_at_writes_nothing(self, outbox: Outbox) -> None:
         async with outbox.unit_of_work() as uow:
             await uow.messages.expire(10)
-            await uow.messages.reap(deduplicates=True, limit=10)
+            await uow.messages.reap(RETRIES, retries=True, limit=10)
             await uow.commit()
         assert (await outbox.poll()).pending == 0
 

@@ -7,7 +7,8 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Recipient, Sent
-from application.ports import PlanReport, UnitOfWork
+from application.ledger import Claim, PlanReport
+from application.ports import UnitOfWork
 from application.users import replan
 from domain.due import ZoneRow
 from domain.events import MessagesChanged
@@ -15,7 +16,7 @@ from domain.message import TRANSITIONS, Action, Message, MessageKey, Reason, Sta
 from domain.occasion import AnnualDate, LeapDayRule
 from domain.plan import plan_user
 from domain.user import Particulars, User, UserId
-from tests.contract.adapters import LEASE, POLICY, Adapters
+from tests.contract.adapters import POLICY, TERMS, Adapters
 from tests.contract.people import ZONES
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ Rows = Mapping[MessageKey, Message]
 
 ALL = 10_000
 
-_NEW = frozenset({Status.SCHEDULED, Status.SKIPPED})
+_NEW = frozenset({Status.SCHEDULED, Status.SKIPPED, Status.EXPIRED})
 OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(
     (
         Sent(),
@@ -32,9 +33,11 @@ OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(
         FailedForNow("busy"),
         FailedForNow("busy", timedelta(hours=1)),
         FailedForNow("busy", timedelta(days=2)),
+        FailedForNow("hung up", may_have_arrived=True),
         FailedForGood("no such mailbox"),
     )
 )
+_ENDED = frozenset({Status.CANCELLED, Status.UNKNOWN})
 _DAYS_TO_COME = st.sampled_from((1, 2, 0, None, 3, 6, -1))
 _BIRTH_YEARS = st.sampled_from((None, 1904, 2020, 2024))
 
@@ -59,6 +62,7 @@ def particulars(draw: st.DrawFn, number: int, now: datetime) -> Particulars:
 def refuse_other_than(before: Message | None, after: Message, actions: frozenset[Action]) -> None:
     """Fail unless a row that was *before* may be *after* through one of *actions*."""
     assert (after.retry_at is not None) == (after.status is Status.RETRYING)
+    assert after.retry_at is None or after.retry_at <= after.expires_at
     assert (after.sent_at is not None) == (after.status is Status.SENT)
     if before is None:
         assert after.status in _NEW
@@ -66,6 +70,7 @@ def refuse_other_than(before: Message | None, after: Message, actions: frozenset
         return
     if before == after:
         return
+    assert after.may_have_arrived >= before.may_have_arrived
     assert (before.key, before.created_at) == (after.key, after.created_at)
     assert after.fence == before.fence + (after.status is Status.SENDING)
     allowed = {
@@ -103,24 +108,18 @@ def acted(message: Message, action: Action, now: datetime) -> Message:
             return message.marked_sent(now)
 
 
-def wanted_at(row: Message) -> datetime:
-    return row.due_at if row.retry_at is None else row.retry_at
-
-
 def is_claimable(row: Message, now: datetime) -> bool:
-    return row.is_open and wanted_at(row) <= now < row.expires_at
+    return row.is_open and row.wanted_at <= now < row.expires_at
 
 
 def next_wanted_at(rows: Rows, now: datetime) -> datetime | None:
-    waiting = [wanted_at(row) for row in rows.values() if row.is_open and row.expires_at > now]
+    waiting = [row.wanted_at for row in rows.values() if row.is_open and row.expires_at > now]
     return min(waiting, default=None)
 
 
 def limits(rows: Rows, now: datetime) -> Sequence[int]:
     """Return limits at which no adapter has a choice: between messages that are not equally long due."""
-    if any(row.status is Status.RETRYING for row in rows.values()):
-        return [ALL]
-    due = sorted(row.due_at for row in rows.values() if is_claimable(row, now))
+    due = sorted(row.wanted_at for row in rows.values() if is_claimable(row, now))
     return [ALL, *(number for number in range(1, len(due)) if due[number - 1] < due[number])]
 
 
@@ -138,11 +137,8 @@ def count_sent(rows: Rows) -> int:
     return sum(row.status is Status.SENT for row in rows.values())
 
 
-def count_cancelled(before: Rows, after: Rows) -> int:
-    return sum(
-        row.status is Status.CANCELLED and before[key].status is not Status.CANCELLED
-        for key, row in after.items()
-    )
+def count_ended(before: Rows, after: Rows) -> int:
+    return sum(before[key].is_open and row.status in _ENDED for key, row in after.items())
 
 
 async def awaited(waiting: Awaitable[None]) -> None:
@@ -180,6 +176,11 @@ async def plan(uow: UnitOfWork, table: Sequence[ZoneRow], first: date, last: dat
     return await uow.messages.plan(table, POLICY)
 
 
-async def claim(uow: UnitOfWork, limit: int) -> Sequence[Delivery]:
-    deliveries = await uow.messages.claim(limit, LEASE)
-    return sorted(deliveries, key=lambda delivery: delivery.key)
+async def claim(uow: UnitOfWork, limit: int) -> Claim:
+    found = await uow.messages.claim(limit, TERMS)
+    return Claim(sorted(found.deliveries, key=lambda delivery: delivery.key), sorted(found.stale))
+
+
+async def plan_anew(uow: UnitOfWork, user_ids: Sequence[UserId], now: datetime) -> int:
+    users = await uow.users.by_ids(user_ids)
+    return await replan(uow, list(users.values()), POLICY, now)

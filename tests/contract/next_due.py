@@ -6,7 +6,7 @@ from application.deliveries import FailedForNow
 from application.ports import Shard
 from domain.message import Status
 from tests.contract.adapters import START, Adapters
-from tests.contract.people import message, overdue, person
+from tests.contract.people import born_on_pi_day, message, overdue, person
 
 
 class NextDueContract:
@@ -39,7 +39,7 @@ class NextDueContract:
         assert await _next_due_at(adapters) == retry_at
 
     async def test_what_is_due_already_is_past(self, adapters: Adapters) -> None:
-        ada = person()
+        ada = born_on_pi_day()
         await adapters.add(ada)
         await adapters.keep(overdue(ada, 3))
         assert await _next_due_at(adapters) == overdue(ada, 3).due_at
@@ -52,7 +52,9 @@ class NextDueContract:
         """It cannot be claimed any more: a scheduler that waited for it would not sleep at all."""
         ada, bob = person("Ada"), person("Bob")
         await adapters.add(ada, bob)
-        await adapters.keep(overdue(ada, 24), overdue(bob, 30, status=Status.RETRYING, retry_at=START))
+        await adapters.keep(
+            overdue(ada, 24), overdue(bob, 30, status=Status.RETRYING, retry_at=START - timedelta(hours=7))
+        )
         assert await _next_due_at(adapters) is None
 
     async def test_each_shard_waits_for_its_own(self, adapters: Adapters) -> None:

@@ -82,7 +82,7 @@ def overdue(user: User, hours: int, **values: Any) -> Message:
 
 async def on_their_way(adapters: Adapters, number: int = 1, **values: Any) -> list[Delivery]:
     """Let so many people come, have a message each that is due, and claim it."""
-    people = [person(f"P{count}") for count in range(number)]
+    people = [born_on_pi_day(f"P{count}") for count in range(number)]
     await adapters.add(*people)
     await adapters.keep(*(message(user, due_at=START, **values) for user in people))
     deliveries = list(await adapters.claim())
@@ -156,7 +156,9 @@ def pasts_of(draw: st.DrawFn, user: User, now: datetime) -> list[Message]:
                 st.tuples(
                     st.sampled_from((-366, -301, -300, -299, -5, -1, 0, 1, 2)),
                     st.sampled_from(Kind),
-                    st.sampled_from((Status.SENT, Status.UNKNOWN, Status.FAILED, Status.CANCELLED)),
+                    st.sampled_from(
+                        (Status.SENT, Status.UNKNOWN, Status.FAILED, Status.CANCELLED, Status.SENDING)
+                    ),
                 ),
                 max_size=2,
                 unique_by=lambda one: one[:2],

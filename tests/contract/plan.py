@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application.ports import PlanReport, Shard
+from application.ledger import PlanReport
+from application.ports import Shard
 from application.users import replan
 from domain.due import SendPolicy, zone_table
 from domain.events import MessagesChanged
-from domain.message import Message, MessageKey, Reason, Status
+from domain.message import Action, Message, MessageKey, Reason, Status
 from domain.occasion import AnnualDate, Kind, LeapDayRule
 from domain.plan import owed, plan_user
 from domain.user import User, remove
@@ -115,6 +116,22 @@ class PlanContract:
         assert (skipped.status, skipped.reason) == (Status.SKIPPED, Reason.GREETED_RECENTLY)
         assert (await adapters.message(message(bob).key)).status is Status.SCHEDULED
 
+    async def test_a_greeting_that_may_have_arrived_counts_and_one_on_its_way_is_waited_for(
+        self, adapters: Adapters
+    ) -> None:
+        ada, bob, eve = born_on_pi_day("Ada"), born_on_pi_day("Bob"), born_on_pi_day("Eve")
+        before = date(2027, 3, 13)
+        await adapters.add(ada, bob, eve)
+        await adapters.keep(
+            message(ada, before, status=Status.RETRYING, retry_at=START, may_have_arrived=True, due_at=START),
+            message(bob, before, status=Status.RETRYING, retry_at=START, due_at=START),
+            message(eve, before, status=Status.SENDING, due_at=START),
+        )
+        assert await adapters.plan(BERLIN) == PlanReport(scheduled=1, skipped=1)
+        assert (await adapters.message(message(ada).key)).status is Status.SKIPPED
+        assert (await adapters.message(message(bob).key)).status is Status.SCHEDULED
+        assert message(eve).key not in await adapters.messages_of(eve)
+
     @pytest.mark.parametrize(
         "changes",
         (
@@ -134,18 +151,23 @@ class PlanContract:
         assert await adapters.plan(BERLIN) == PlanReport(0, 0)
 
     @pytest.mark.parametrize(
-        ("now", "scheduled"),
+        ("now", "report"),
         (
-            (NINE_IN_BERLIN + timedelta(hours=24) - timedelta(microseconds=1), 1),
-            (NINE_IN_BERLIN + timedelta(hours=24), 0),
+            (NINE_IN_BERLIN + timedelta(hours=24) - timedelta(microseconds=1), PlanReport(1, 0)),
+            (NINE_IN_BERLIN + timedelta(hours=24), PlanReport(0, 0, expired=1)),
         ),
     )
-    async def test_a_window_that_has_passed_is_not_planned(
-        self, adapters: Adapters, now: datetime, scheduled: int
+    async def test_a_window_that_has_passed_is_shown_and_not_made_up_for(
+        self, adapters: Adapters, now: datetime, report: PlanReport
     ) -> None:
-        await adapters.add(born_on_pi_day(birthday_known_at=NINE_IN_BERLIN))
+        ada = born_on_pi_day(birthday_known_at=NINE_IN_BERLIN)
+        await adapters.add(ada)
         await adapters.set_now(now)
-        assert await adapters.plan(BERLIN) == PlanReport(scheduled, 0)
+        assert await adapters.plan(BERLIN) == report
+        held = await adapters.message(message(ada).key)
+        expected = (Status.EXPIRED, Reason.WINDOW_PASSED) if report.expired else (Status.SCHEDULED, None)
+        assert (held.status, held.reason) == expected
+        assert held.expires_at == NINE_IN_BERLIN + timedelta(hours=24)
 
     @pytest.mark.parametrize(
         ("year", "rule", "policy_rule", "kept_on"),
@@ -193,7 +215,7 @@ class PlanContract:
             history = [one for one in past if one.key.user_id == user.id]
             expected.update((one.key, one) for one in plan_user(user, history, policy, now))
         assert await adapters.messages_of(*people) == expected
-        assert report.scheduled + report.skipped == len(expected) - len(past)
+        assert report.scheduled + report.skipped + report.expired == len(expected) - len(past)
         await _erase(adapters, people)
 
     @_RANDOM
@@ -208,11 +230,11 @@ class PlanContract:
         await adapters.plan(*ZONES, first=first, last=last, policy=policy)
         assert await adapters.messages_of(*people) == {
             one.message.key: one.message
+            if one.message.expires_at > now
+            else one.message.moved(Action.EXPIRE, now, Reason.WINDOW_PASSED)
             for user in people
             for one in owed(user, policy, first, last, now)
-            if user.deleted_at is None
-            and one.message.expires_at > now
-            and one.message.due_at >= user.known_at(one.occasion.kind)
+            if user.deleted_at is None and one.message.due_at >= user.known_at(one.occasion.kind)
         }
         await _erase(adapters, people)
 

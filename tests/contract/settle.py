@@ -7,11 +7,11 @@ import attrs
 import pytest
 
 from application.deliveries import FailedForGood, FailedForNow, Outcome, Sent
-from application.ports import SettleReport
+from application.ledger import SettleReport
 from domain.events import MessagesChanged
 from domain.message import Reason, RetryPolicy, Status
 from tests.contract.adapters import RETRIES, START, Adapters
-from tests.contract.people import message, on_their_way, person
+from tests.contract.people import born_on_pi_day, message, on_their_way
 
 _NOT_NOW = FailedForNow("busy")
 
@@ -68,9 +68,37 @@ class SettleContract:
         await adapters.settle((delivery, FailedForNow("busy", timedelta(seconds=asked_s))))
         assert (await adapters.message(delivery.key)).retry_at == START + timedelta(seconds=pause_s)
 
+    async def test_an_attempt_after_which_a_pause_was_asked_for_does_not_count(
+        self, adapters: Adapters
+    ) -> None:
+        [delivery] = await on_their_way(adapters, attempt=RETRIES.attempts_max - 1)
+        busy = FailedForNow("busy", timedelta(minutes=1))
+        assert await adapters.settle((delivery, busy)) == SettleReport({Status.RETRYING: 1}, 0)
+        waiting = await adapters.message(delivery.key)
+        assert (waiting.attempt, waiting.fence) == (RETRIES.attempts_max - 1, 1)
+        assert waiting.retry_at == START + timedelta(minutes=1)
+
+    @pytest.mark.parametrize("when", ("now", "before"))
+    async def test_the_last_attempt_of_what_may_have_arrived_leaves_it_unknown(
+        self, adapters: Adapters, when: str
+    ) -> None:
+        [delivery] = await on_their_way(
+            adapters, attempt=RETRIES.attempts_max - 1, may_have_arrived=when == "before"
+        )
+        report = await adapters.settle((delivery, FailedForNow("hung up", may_have_arrived=when == "now")))
+        assert report == SettleReport({Status.UNKNOWN: 1}, 0)
+        ended = await adapters.message(delivery.key)
+        assert (ended.status, ended.reason) == (Status.UNKNOWN, Reason.ATTEMPTS_USED_UP)
+
+    async def test_an_attempt_that_may_have_arrived_is_remembered(self, adapters: Adapters) -> None:
+        hung, busy = await on_their_way(adapters, 2)
+        await adapters.settle((hung, FailedForNow("hung up", may_have_arrived=True)), (busy, _NOT_NOW))
+        assert (await adapters.message(hung.key)).may_have_arrived
+        assert not (await adapters.message(busy.key)).may_have_arrived
+
     async def test_the_last_attempt_that_fails_is_the_last(self, adapters: Adapters) -> None:
         [delivery] = await on_their_way(adapters, attempt=RETRIES.attempts_max - 1)
-        report = await adapters.settle((delivery, FailedForNow("busy", timedelta(minutes=1))))
+        report = await adapters.settle((delivery, FailedForNow("busy")))
         assert report == SettleReport({Status.FAILED: 1}, 0)
         failed = await adapters.message(delivery.key)
         assert (failed.status, failed.reason) == (Status.FAILED, Reason.ATTEMPTS_USED_UP)
@@ -79,10 +107,11 @@ class SettleContract:
     async def test_a_retry_after_the_window_expires(self, adapters: Adapters) -> None:
         [delivery] = await on_their_way(adapters)
         await adapters.settle((delivery, FailedForNow("busy", timedelta(days=3))))
-        assert (await adapters.message(delivery.key)).status is Status.RETRYING
+        waiting = await adapters.message(delivery.key)
+        assert (waiting.status, waiting.retry_at) == (Status.RETRYING, delivery.expires_at)
         await adapters.set_now(delivery.expires_at)
         async with adapters.unit_of_work() as uow:
-            assert await uow.messages.expire(10) == 1
+            assert (await uow.messages.expire(10)).expired == 1
             await uow.commit()
         assert (await adapters.message(delivery.key)).status is Status.EXPIRED
 
@@ -102,7 +131,7 @@ class SettleContract:
     @pytest.mark.parametrize("outcome", (Sent(), _NOT_NOW, FailedForGood("no")))
     async def test_an_outcome_with_an_old_fence_is_lost(self, adapters: Adapters, outcome: Outcome) -> None:
         [late] = await on_their_way(adapters)
-        await adapters.reap(deduplicates=True)
+        await adapters.reap(retries=True)
         [_new] = await adapters.claim()
         before = await adapters.message(late.key)
         adapters.told.forget()
@@ -110,12 +139,12 @@ class SettleContract:
         assert await adapters.message(late.key) == before
         assert adapters.told.events == []
 
-    @pytest.mark.parametrize("deduplicates", (True, False))
+    @pytest.mark.parametrize("retries", (True, False))
     async def test_an_outcome_after_the_lease_was_ended_is_lost(
-        self, adapters: Adapters, *, deduplicates: bool
+        self, adapters: Adapters, *, retries: bool
     ) -> None:
         [late] = await on_their_way(adapters)
-        await adapters.reap(deduplicates=deduplicates)
+        await adapters.reap(retries=retries)
         before = await adapters.message(late.key)
         assert await adapters.settle((late, Sent())) == SettleReport({}, 1)
         assert await adapters.message(late.key) == before
@@ -136,7 +165,7 @@ class SettleContract:
         assert await adapters.settle((delivery, Sent())) == SettleReport({Status.SENT: 1}, 0)
 
     async def test_an_outcome_for_who_was_erased_is_lost(self, adapters: Adapters) -> None:
-        ada, bob = person("Ada"), person("Bob")
+        ada, bob = born_on_pi_day("Ada"), born_on_pi_day("Bob")
         await adapters.add(ada, bob)
         await adapters.keep(message(ada, due_at=START), message(bob, due_at=START))
         deliveries = await adapters.claim()

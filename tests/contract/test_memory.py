@@ -16,8 +16,11 @@ from application.deliveries import FailedForGood, FailedForNow
 from application.errors import EmailTaken, StoreUnavailable
 from tests.contract.adapters import START, Adapters, Recorder
 from tests.contract.channel import ChannelContract, Reached, delivery
+from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
+from tests.contract.claim_truth import ClaimTruthContract
 from tests.contract.events import EventsContract
+from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.next_due import NextDueContract
 from tests.contract.people import person
@@ -27,6 +30,7 @@ from tests.contract.settle import SettleContract
 from tests.contract.stored_messages import StoredMessagesContract
 from tests.contract.todays_lists import TodaysListsContract
 from tests.contract.unit_of_work import UnitOfWorkContract
+from tests.contract.upkeep import UpkeepContract
 from tests.contract.users import UsersContract
 
 
@@ -50,12 +54,16 @@ def memory_adapters() -> tuple[Adapters, MemoryStore]:
     async def expire_leases() -> None:
         stopwatch.seconds += 86_400
 
+    async def let_pass(seconds: float) -> None:
+        stopwatch.seconds += seconds
+
     adapters = Adapters(
         unit_of_work=lambda: MemoryUnitOfWork(store, told),
         user_reader=MemoryUserReader(store),
         message_reader=MemoryMessageReader(store),
         set_now=set_now,
         expire_leases=expire_leases,
+        let_pass=let_pass,
         told=told,
     )
     return adapters, store
@@ -81,11 +89,27 @@ class TestUsers(OnMemory, UsersContract):
     pass
 
 
+class TestImports(OnMemory, ImportsContract):
+    pass
+
+
 class TestPlan(OnMemory, PlanContract):
     pass
 
 
 class TestClaim(OnMemory, ClaimContract):
+    pass
+
+
+class TestClaimTruth(OnMemory, ClaimTruthContract):
+    pass
+
+
+class TestChannelLimits(OnMemory, ChannelLimitsContract):
+    pass
+
+
+class TestUpkeep(OnMemory, UpkeepContract):
     pass
 
 

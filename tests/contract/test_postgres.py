@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from hypothesis import settings
@@ -9,13 +10,16 @@ from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.postgres.database import set_clock
+from adapters.postgres.database import open_engine, set_clock
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from tests.contract.adapters import START, Adapters, Recorder
+from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
+from tests.contract.claim_truth import ClaimTruthContract
 from tests.contract.events import EventsContract
+from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.ledger_machine import LedgerMachine
 from tests.contract.next_due import NextDueContract
@@ -26,6 +30,7 @@ from tests.contract.stored_messages import StoredMessagesContract
 from tests.contract.test_ledger_machine import memory_world
 from tests.contract.todays_lists import TodaysListsContract
 from tests.contract.unit_of_work import UnitOfWorkContract
+from tests.contract.upkeep import UpkeepContract
 from tests.contract.users import UsersContract
 from tests.servers import fresh_engine
 
@@ -43,6 +48,16 @@ async def postgres_adapters(engine: AsyncEngine) -> Adapters:
                 )
             )
 
+    async def let_pass(seconds: float) -> None:
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE channels SET paused_until = paused_until - CAST(:passed AS interval),"
+                    " counted_at = counted_at - CAST(:passed AS interval)"
+                ),
+                {"passed": timedelta(seconds=seconds)},
+            )
+
     told = Recorder()
     await set_clock(engine, START, speed=0)
     return Adapters(
@@ -51,6 +66,7 @@ async def postgres_adapters(engine: AsyncEngine) -> Adapters:
         message_reader=PostgresMessageReader(engine),
         set_now=lambda instant: set_clock(engine, instant, speed=0),
         expire_leases=expire_leases,
+        let_pass=let_pass,
         told=told,
     )
 
@@ -75,11 +91,27 @@ class TestUsers(OnPostgres, UsersContract):
     pass
 
 
+class TestImports(OnPostgres, ImportsContract):
+    pass
+
+
 class TestPlan(OnPostgres, PlanContract):
     pass
 
 
 class TestClaim(OnPostgres, ClaimContract):
+    pass
+
+
+class TestClaimTruth(OnPostgres, ClaimTruthContract):
+    pass
+
+
+class TestChannelLimits(OnPostgres, ChannelLimitsContract):
+    pass
+
+
+class TestUpkeep(OnPostgres, UpkeepContract):
     pass
 
 
@@ -92,6 +124,28 @@ class TestSettle(OnPostgres, SettleContract):
 
 
 class TestLeases(OnPostgres, LeaseContract):
+    pass
+
+
+class OnTheSchedulersConnections:
+    """Binds a contract to connections that plan as the scheduler's do."""
+
+    @pytest.fixture
+    async def adapters(self, engine: AsyncEngine) -> AsyncIterator[Adapters]:
+        by_index = open_engine(engine.url.render_as_string(hide_password=False), pool_size=8, by_index=True)
+        yield await postgres_adapters(by_index)
+        await by_index.dispose()
+
+
+class TestClaimByIndex(OnTheSchedulersConnections, ClaimContract):
+    pass
+
+
+class TestSettleByIndex(OnTheSchedulersConnections, SettleContract):
+    pass
+
+
+class TestLeasesByIndex(OnTheSchedulersConnections, LeaseContract):
     pass
 
 

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from domain.events import UserCreated
-from tests.contract.adapters import START, Adapters
+from tests.contract.adapters import START, TERMS, Adapters
 from tests.contract.people import born_on_pi_day, message, person
 
 
@@ -99,7 +99,7 @@ class UnitOfWorkContract:
             with pytest.raises(RuntimeError):
                 await uow.users.add([ada])
             with pytest.raises(RuntimeError):
-                await uow.messages.claim(1, timedelta(minutes=1))
+                await uow.messages.claim(1, TERMS)
         assert await adapters.user(ada) is None
 
     async def test_nothing_can_be_done_after_its_end(self, adapters: Adapters) -> None:

@@ -76,11 +76,19 @@ class UsersContract:
         assert found == {user.email_key: user for user in people}
         assert adapters.told.names == ["UserCreated"] * 600 + ["UserChanged"] * 600
 
+    async def test_users_are_found_by_their_ids_deleted_or_not(self, adapters: Adapters) -> None:
+        ada, eve, bob = person("Ada"), remove(person("Eve"), START), person("Bob")
+        await adapters.add(ada, eve, bob)
+        async with adapters.unit_of_work() as uow:
+            found = await uow.users.by_ids([eve.id, ada.id, eve.id, person().id])
+        assert found == {ada.id: ada, eve.id: eve}
+
     async def test_people_are_found_by_the_key_of_their_address(self, adapters: Adapters) -> None:
         ada, bob = person("Ada", email="Ada@Example.com"), person("Bob", email="bob@example.com")
         await adapters.add(ada, bob)
         async with adapters.unit_of_work() as uow:
             assert await uow.users.by_emails([]) == {}
+            assert await uow.users.by_ids([]) == {}
             found = await uow.users.by_emails(["ada@example.com", "bob@example.com", "eve@example.com"])
         assert found == {"ada@example.com": ada, "bob@example.com": bob}
 

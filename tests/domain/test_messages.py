@@ -43,6 +43,10 @@ DRAWN = """
     SCHEDULED  cancel              CANCELLED
     RETRYING   cancel              CANCELLED
     SCHEDULED  skip                SKIPPED
+    RETRYING   skip                SKIPPED
+    SENDING    give-up             UNKNOWN
+    SCHEDULED  give-up             UNKNOWN
+    RETRYING   give-up             UNKNOWN
     FAILED     retry               SCHEDULED
     EXPIRED    retry               SCHEDULED
     CANCELLED  retry               SCHEDULED
@@ -89,7 +93,7 @@ def test_every_status_can_be_reached_and_every_action_does_something() -> None:
 
 def test_the_groups_of_statuses() -> None:
     assert {Status.SCHEDULED, Status.RETRYING} == OPEN
-    assert {Status.SENDING, Status.SENT, Status.UNKNOWN} == GREETED
+    assert {Status.SENT, Status.UNKNOWN} == GREETED
     assert {status for status in Status if message(status=status).is_open} == OPEN
 
 
@@ -215,7 +219,8 @@ def test_no_second_greeting_within_300_days(distance: int, direction: int, *, gu
 @pytest.mark.parametrize("status", Status)
 def test_only_what_reached_or_may_have_reached_the_person_counts(status: Status) -> None:
     other = message(ON - timedelta(days=10), status)
-    assert is_guarded(other) is (status in {Status.SENT, Status.SENDING, Status.UNKNOWN})
+    assert is_guarded(other) is (status in {Status.SENT, Status.UNKNOWN})
+    assert is_guarded(attrs.evolve(other, may_have_arrived=True))
 
 
 def test_a_message_does_not_stand_in_its_own_way_nor_an_anniversary_in_that_of_a_birthday() -> None:
@@ -224,35 +229,48 @@ def test_a_message_does_not_stand_in_its_own_way_nor_an_anniversary_in_that_of_a
     assert not greeted_recently(MessageKey(ON, Kind.BIRTHDAY, ADA_ID), [], GUARD)
 
 
+ALWAYS = NOW + timedelta(days=30)
+
+
 def test_retries_double_up_to_an_hour() -> None:
     policy = RetryPolicy()
     delays = [
         (found - NOW).total_seconds()
         for attempt in range(1, 12)
-        if (found := policy.retry_at(attempt, NOW, 1.0)) is not None
+        if (found := policy.retry_at(attempt, NOW, 1.0, expires_at=ALWAYS)) is not None
     ]
     assert delays == [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
 
 
 def test_after_the_last_attempt_there_is_none() -> None:
     policy = RetryPolicy(attempts_max=3)
-    assert policy.retry_at(2, NOW, 0.5) is not None
-    assert policy.retry_at(3, NOW, 0.5) is None
-    assert policy.retry_at(4, NOW, 0.5) is None
-    assert RetryPolicy(attempts_max=1).retry_at(1, NOW, 0.5) is None
+    assert policy.retry_at(2, NOW, 0.5, expires_at=ALWAYS) is not None
+    assert policy.retry_at(3, NOW, 0.5, expires_at=ALWAYS) is None
+    assert policy.retry_at(4, NOW, 0.5, expires_at=ALWAYS) is None
+    assert RetryPolicy(attempts_max=1).retry_at(1, NOW, 0.5, expires_at=ALWAYS) is None
+
+
+def test_an_attempt_after_which_a_pause_was_asked_for_is_not_the_last() -> None:
+    policy = RetryPolicy(attempts_max=3)
+    asked = timedelta(minutes=7)
+    assert policy.retry_at(3, NOW, 0.0, expires_at=ALWAYS, asked=asked) == NOW + asked
 
 
 @given(
-    attempt=st.integers(1, 10_000),
+    attempt=st.integers(0, 10_000),
     jitter=st.floats(0, 1),
     now=instants("2000-01-01", "2100-01-01"),
+    left=st.timedeltas(timedelta(0), timedelta(days=2)),
+    asked=st.none() | st.timedeltas(timedelta(0), timedelta(days=3)),
 )
-def test_a_retry_waits_a_second_at_least_and_an_hour_at_most(
-    attempt: int, jitter: float, now: datetime
+def test_a_retry_waits_a_second_at_least_and_never_for_longer_than_its_window(
+    attempt: int, jitter: float, now: datetime, left: timedelta, asked: timedelta | None
 ) -> None:
     policy = RetryPolicy(attempts_max=10_001)
-    found = policy.retry_at(attempt, now, jitter)
-    later = policy.retry_at(attempt + 1, now, jitter)
+    found = policy.retry_at(attempt, now, jitter, expires_at=now + left, asked=asked)
+    later = policy.retry_at(attempt + 1, now, jitter, expires_at=now + left, asked=asked)
     assert found is not None
-    assert timedelta(seconds=1) <= found - now <= timedelta(hours=1)
+    assert min(timedelta(seconds=1), left) <= found - now <= left
+    assert asked is None or found - now >= min(asked, left)
+    assert asked is not None or found - now <= timedelta(hours=1)
     assert later is None or later >= found

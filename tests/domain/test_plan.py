@@ -6,13 +6,26 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from domain.due import WallTime
-from domain.message import GREETED, Message, Reason, Status
+from domain.due import SendPolicy, WallTime
+from domain.message import GREETED, Message, MessageKey, Reason, Status
 from domain.occasion import AnnualDate, Kind, LeapDayRule
-from domain.plan import owed, plan_user
+from domain.plan import is_still_owed, owed, plan_user
 from domain.user import User, change, particulars_of, remove, restore
-from tests.domain.people import LEAP_DAY, PI_DAY, POLICY, ada, utc
+from tests.domain.people import (
+    LEAP_DAY,
+    PI_DAY,
+    PLACES,
+    POLICY,
+    RULES,
+    ada,
+    anybody,
+    dates_near_leap_day,
+    utc,
+)
+from tests.domain.people import message as stored_message
 
 # Her birthday, 14 March 2027, is a Sunday; nine in Jakarta is 02:00 UTC, in New York (summer time since
 # that very night) 13:00 UTC, in Kiritimati 19:00 UTC of the day before.
@@ -178,8 +191,13 @@ def test_registered_on_her_own_birthday(registered: str, *, is_sent: bool) -> No
 
 
 def test_known_for_long_and_planned_late_she_gets_it_while_the_window_is_open() -> None:
-    assert planned(ada(), utc("2027-03-15T01:59"))
-    assert not planned(ada(), utc("2027-03-15T02:00"))
+    (message,) = planned(ada(), utc("2027-03-15T01:59"))
+    assert message.status is Status.SCHEDULED
+
+
+def test_what_missed_its_window_before_anybody_planned_it_is_shown() -> None:
+    (message,) = planned(ada(), utc("2027-03-15T02:00"))
+    assert (message.status, message.reason) == (Status.EXPIRED, Reason.WINDOW_PASSED)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +220,56 @@ def test_a_birthday_moved_after_the_greeting_brings_no_second_one(status: Status
     (message,) = plan_user(told(ada(), now, birthday=AnnualDate(3, 15, 1990)), history, POLICY, now)
     assert (message.status, message.reason) == (Status.SKIPPED, Reason.GREETED_RECENTLY)
     assert message.key.occasion_on == date(2027, 3, 15)
+
+
+def test_a_birthday_moved_while_an_attempt_may_have_arrived_brings_no_second_one() -> None:
+    now = utc("2027-03-14T03:00")
+    history = in_status(planned(ada(), BEFORE), Status.RETRYING, retry_at=now, may_have_arrived=True)
+    old, new = plan_user(told(ada(), now, birthday=AnnualDate(3, 15, 1990)), history, POLICY, now)
+    assert (old.status, old.reason, old.retry_at) == (Status.UNKNOWN, Reason.OCCASION_CHANGED, None)
+    assert (new.status, new.reason) == (Status.SKIPPED, Reason.GREETED_RECENTLY)
+
+
+def test_a_birthday_moved_after_an_attempt_that_was_refused_is_kept_on_the_new_day() -> None:
+    now = utc("2027-03-14T03:00")
+    history = in_status(planned(ada(), BEFORE), Status.RETRYING, retry_at=now)
+    old, new = plan_user(told(ada(), now, birthday=AnnualDate(3, 15, 1990)), history, POLICY, now)
+    assert (old.status, new.status) == (Status.CANCELLED, Status.SCHEDULED)
+
+
+def test_a_birthday_moved_while_its_message_is_on_its_way_waits_for_the_end_of_that() -> None:
+    now = utc("2027-03-14T03:00")
+    history = in_status(planned(ada(), BEFORE), Status.SENDING)
+    moved = told(ada(), now, birthday=AnnualDate(3, 15, 1990))
+    assert plan_user(moved, history, POLICY, now) == []
+    (after_failure,) = plan_user(moved, in_status(history, Status.FAILED), POLICY, now)
+    assert (after_failure.key.occasion_on, after_failure.status) == (date(2027, 3, 15), Status.SCHEDULED)
+    (after_success,) = plan_user(moved, in_status(history, Status.SENT), POLICY, now)
+    assert after_success.status is Status.SKIPPED
+
+
+def test_a_birthday_moved_there_and_back_is_greeted_once() -> None:
+    """The message of the other day has left meanwhile: the one that is tried again is not needed any more."""
+    now = utc("2027-03-15T03:00")
+    history = in_status(planned(ada(), BEFORE), Status.RETRYING, retry_at=now)
+    other = attrs.evolve(
+        history[0], key=attrs.evolve(history[0].key, occasion_on=date(2027, 3, 15)), status=Status.SENT
+    )
+    (message,) = plan_user(ada(), [*history, other], POLICY, now)
+    assert (message.key, message.status, message.reason) == (
+        history[0].key,
+        Status.SKIPPED,
+        Reason.GREETED_RECENTLY,
+    )
+
+
+def test_what_an_operator_sends_after_all_leaves_whatever_the_calendar_says() -> None:
+    history = in_status(planned(ada(), BEFORE), Status.SCHEDULED, reason=Reason.OPERATOR)
+    moved = told(ada(), BEFORE, birthday=AnnualDate(9, 1, 1990), timezone="America/New_York")
+    assert plan_user(moved, history, POLICY, BEFORE) == []
+    assert [one.status for one in plan_user(remove(moved, BEFORE), history, POLICY, BEFORE)] == [
+        Status.CANCELLED
+    ]
 
 
 def test_after_300_days_a_moved_birthday_counts_again() -> None:
@@ -299,3 +367,30 @@ def test_new_zone_data_moves_what_is_open() -> None:
     ]
     (message,) = plan_user(ada(), stale, POLICY, BEFORE)
     assert message.due_at == utc("2027-03-14T02:00")
+
+
+@given(
+    user=anybody(),
+    on=st.dates(date(2026, 1, 1), date(2029, 1, 1)) | dates_near_leap_day,
+    kind=st.sampled_from(Kind),
+    place=st.none() | PLACES,
+    rule=RULES,
+)
+def test_what_a_claim_takes_for_owed_is_what_the_plan_keeps(
+    user: User, on: date, kind: Kind, place: str | None, rule: LeapDayRule
+) -> None:
+    """Or a claim would leave a message to the plan, which would leave it as it is, for ever."""
+    policy = SendPolicy(leap_day_rule=rule)
+    held = attrs.evolve(
+        stored_message(on, kind=kind),
+        key=MessageKey(on, kind, user.id),
+        timezone=place or user.timezone,
+    )
+    changed = plan_user(user, [held], policy, held.due_at)
+    is_owed = is_still_owed(held, user, rule)
+    after = {one.key: one for one in changed}.get(held.key, held)
+    if is_owed:
+        assert after.is_open
+    if not is_owed:
+        assert after != held
+        assert not after.is_open or is_still_owed(after, user, rule)

@@ -94,7 +94,7 @@ class Checker:
             await self._judged.wait()
         begun_at = time.monotonic()
         answer = await self._ask(client, process, "GET", path, None)
-        if answer is None:
+        if isinstance(answer, Unanswered):
             return
         ended_at = time.monotonic()
         if answer.status == HTTP_OK:
@@ -125,8 +125,8 @@ class Checker:
         finally:
             self.in_flight[process].discard(write)
         ended_at = time.monotonic()
-        if answer is None:
-            write.fate = Fate.AMBIGUOUS
+        if isinstance(answer, Unanswered):
+            write.fate = Fate.AMBIGUOUS if answer.was_sent else Fate.REFUSED
         elif answer.status == HTTP_OK:
             self.history.done(write, ended_at)
         elif answer.status in HTTP_CLIENT_ERRORS and answer.status not in HTTP_TRY_LATER:
@@ -134,7 +134,8 @@ class Checker:
         else:
             write.fate = Fate.AMBIGUOUS
             self._failed(process, write.begun_at, ended_at, method, f"status {answer.status}", is_write=True)
-        self.count_write(write)
+        if not isinstance(answer, Unanswered) or answer.was_sent:
+            self.count_write(write)
         return write
 
     def count_write(self, write: Write) -> None:
@@ -148,7 +149,7 @@ class Checker:
 
     async def _ask(
         self, client: Client, process: int, method: str, path: str, body: dict[str, str] | None
-    ) -> Answer | None:
+    ) -> Answer | Unanswered:
         begun_at = time.monotonic()
         is_write = method != "GET"
         try:
@@ -157,7 +158,7 @@ class Checker:
             what = "no answer" if trouble.was_sent else "no connection"
             self._failed(process, begun_at, time.monotonic(), method, what, is_write=is_write)
             await asyncio.sleep(0.05)  # a process that is away refuses thousands of connections in a second
-            return None
+            return trouble
         ended_at = time.monotonic()
         if ended_at - begun_at > SLOW_S:
             self._failed(process, begun_at, ended_at, method, f"over {SLOW_S:.0f} s", is_write=is_write)
@@ -232,7 +233,7 @@ class Checker:
     async def _sweep_one(self, client: Client, process: int, person: UUID, expected: tuple[str, str]) -> None:
         for path in (f"/users/{person}", f"/users?email={expected[1]}"):
             answer = await self._ask(client, process, "GET", path, None)
-            if answer is None:
+            if isinstance(answer, Unanswered):
                 continue
             self.reads += 1
             self.sources[answer.cache] += 1

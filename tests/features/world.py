@@ -14,8 +14,8 @@ from application.deliveries import Delivery, Outcome, Sent
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.errors import UserNotFound
 from application.messages import ActOnMessage
-from application.planning import PlanMessages
-from application.ports import MessageReader, UnitOfWorkFactory, UserReader
+from application.planning import PlanAnew, PlanMessages
+from application.ports import Clock, MessageReader, UnitOfWorkFactory, UserReader
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -52,6 +52,19 @@ class Adapters:
     message_reader: MessageReader
     set_now: Callable[[datetime], Awaitable[None]]
     expire_leases: Callable[[], Awaitable[None]]
+
+
+@attrs.frozen
+class _Standing(Clock):
+    """Shows the instant of the scenario."""
+
+    instant: datetime
+
+    def now(self) -> datetime:
+        return self.instant
+
+    async def sleep_until(self, instant: datetime) -> None:
+        raise NotImplementedError
 
 
 @attrs.define(eq=False)
@@ -118,7 +131,8 @@ class World:
         return found
 
     def upcoming(self, name: str) -> Sequence[UpcomingMessage]:
-        answer = UpcomingOfUser(self.adapters.unit_of_work, self.policy)(self.people[name])
+        readers = (self.adapters.user_reader, self.adapters.message_reader)
+        answer = UpcomingOfUser(*readers, self.policy, _Standing(self.now))(self.people[name])
         return self.do(answer).upcoming
 
     def send_after_all(self, name: str, kind: Kind, on: date) -> None:
@@ -183,7 +197,7 @@ class World:
             if self.now >= self.next_plan_at:
                 await PlanMessages(self.adapters.unit_of_work, self.policy)()
                 self.next_plan_at = self.now + _DAY
-            await KeepLedger(self.adapters.unit_of_work, self.channel)()
+            await KeepLedger(self.adapters.unit_of_work, self.channel, RetryPolicy())()
             while (await self._send_due()()).claimed:
                 pass
             if self.now >= instant:
@@ -193,7 +207,8 @@ class World:
             await self._move_to(min(step for step in steps if step > self.now))
 
     def _send_due(self) -> SendDueMessages:
-        return SendDueMessages(self.adapters.unit_of_work, self.channel, RetryPolicy(), LEASE)
+        plan_anew = PlanAnew(self.adapters.unit_of_work, self.policy)
+        return SendDueMessages(self.adapters.unit_of_work, self.channel, RetryPolicy(), LEASE, plan_anew)
 
     async def _move_to(self, instant: datetime) -> None:
         await self.adapters.set_now(instant)

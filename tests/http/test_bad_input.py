@@ -87,15 +87,19 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
     ),
     "POST /users/import": (
         ("?dryRun=zebulon", 422, {"content": b"email", "headers": CSV}),
+        ("?dateOrder=zebulon", 422, {"content": b"email", "headers": CSV}),
+        ("?encoding=zebulon", 422, {"content": b"email", "headers": CSV}),
+        ("?confirm=-1877", 422, {"content": b"email", "headers": CSV}),
         ("?defaultTimezone=Z%C3%BCrich", 422, {"content": b"email", "headers": CSV}),
         ("", 422, {"content": b"Zebulon,zebulon@example.com,1877-07-07", "headers": CSV}),
         ("", 422, {"content": b'"Zebulon\n' * 3, "headers": CSV}),
-        ("", 422, {"content": b"email,Zebulon\xff", "headers": CSV}),
+        ("", 422, {"content": b"email,Zebulon\x81", "headers": CSV}),
         ("", 413, {"content": b"email\nzebulon@example.com".ljust(20 * 1024 * 1024 + 1), "headers": CSV}),
         ("", 415, {"json": {"email": "zebulon@example.com"}}),
     ),
     "GET /birthdays/today": (("", 400, {"headers": {"if-none-match": "zebulon@example.com"}}),),
     "GET /anniversaries/today": (("", 400, {"headers": {"if-none-match": "zebulon@example.com"}}),),
+    "GET /users/export": (("?format=zebulon", 422, {}), ("?years=1877", 422, {})),
     "GET /messages": (
         *LISTS,
         ("?status=zebulon", 422, {}),
@@ -103,6 +107,7 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("?userId=1877-07-07", 422, {}),
     ),
     "POST /messages/{key}/cancel": (("", 400, {"headers": {"idempotency-key": "zebulon" * 60}}),),
+    "POST /imports/{id}/undo": (("", 400, {"headers": {"idempotency-key": "zebulon" * 60}}),),
     "POST /keys": (
         ("", 422, {"json": {"name": "Zebulon\n" * 60, "scopes": ["users:read"]}}),
         ("", 422, {"json": {"name": "Zebulon", "scopes": ["zebulon"], "expiresInDays": 1877}}),

@@ -32,6 +32,13 @@ def test_a_scheduler_that_never_planned_is_not_well(api: Api) -> None:
     assert found["detail"] == "The scheduler has not planned yet."
 
 
+def test_a_machine_whose_clock_is_wrong_is_not_well(api: Api, state: SchedulerState) -> None:
+    state.last_plan_at = NOW
+    for offset_s, status in ((1.9, 200), (2.1, 503), (-2.1, 503), (0.0, 200)):
+        state.clock_offset_s = offset_s
+        assert api.get("/health/scheduler").status_code == status
+
+
 def test_one_failure_is_an_accident_and_three_are_a_trouble(api: Api, state: SchedulerState) -> None:
     state.last_plan_at = NOW
     for failures, status in ((1, 200), (2, 200), (3, 503), (30, 503), (0, 200)):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -43,13 +44,26 @@ def test_a_file_is_told_row_by_row(api: Api, ada: str) -> None:
     answer = send(api, ADA, GRACE, bad, ADA.replace("Ada", "Augusta").replace("ada", "x"), ADA)
     assert answer.status_code == HTTPStatus.OK
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.json() == {
+    found = answer.json()
+    assert UUID(found.pop("importId")).version == 4
+    assert found == {
         "rows": 5,
         "created": 2,
         "updated": 0,
         "unchanged": 1,
+        "deactivated": 0,
         "failed": 2,
+        "warned": 0,
+        "warnings": [],
         "dryRun": False,
+        "recognised": {
+            "format": "csv",
+            "layout": "plain",
+            "encoding": "utf-8",
+            "delimiter": ",",
+            "dateOrder": None,
+            "columns": {name: name for name in ("email", "first_name", "last_name", "timezone", "birthday")},
+        },
         "ignoredColumns": ["department"],
         "errors": [
             {
@@ -69,15 +83,18 @@ def test_a_second_time_nothing_changes(api: Api) -> None:
     before = api.service.store.committed
     told = send(api, ADA, GRACE).json()
     assert (told["created"], told["updated"], told["unchanged"]) == (0, 0, 2)
-    assert api.service.store.committed == before
+    after = api.service.store.committed
+    assert (after.users, after.messages) == (before.users, before.messages)
 
 
 def test_a_dry_run_tells_the_same_and_keeps_nothing(api: Api) -> None:
     tried = send(api, ADA, GRACE, query="?dryRun=true").json()
     assert not api.service.store.committed.users
     assert tried.pop("dryRun") is True
+    assert tried.pop("importId") is None
     done = send(api, ADA, GRACE, query="?dryRun=false").json()
     assert done.pop("dryRun") is False
+    assert done.pop("importId")
     assert tried == done
     assert len(api.service.store.committed.users) == 2
 
@@ -100,7 +117,10 @@ def test_the_zone_of_the_request_is_checked_before_the_file(api: Api) -> None:
     ("data", "told"),
     (
         (b"", "The file is empty; its first line must name the columns."),
-        (b"Zo\xeb,1", "The file is not UTF-8 (byte 2); save it as 'CSV UTF-8' and try again."),
+        (
+            b"Zo\x81,1",
+            "The file is neither UTF-8 nor Windows-1252 (byte 2); save it as UTF-8, or say its encoding.",
+        ),
         (
             b"name,birthday\nAda,1990-03-14",
             "No column is called 'email'; the first line must name the columns.",
@@ -184,7 +204,7 @@ class Breaking(MemoryUnitOfWork):
 
     async def commit(self) -> None:
         type(self).commits += 1
-        if self.commits > 1:
+        if self.commits > 2:  # the first remembers the import
             raise self.error
         await super().commit()
 
@@ -271,7 +291,7 @@ async def test_a_stream_that_breaks_off_ends_with_the_problem(
 async def test_a_stream_that_cannot_begin_is_told_by_the_status(
     app: ASGIApp, breaking: type[Breaking]
 ) -> None:
-    breaking.commits = 1
+    breaking.commits = 2
     status, headers, _ = await answers(app, "\n".join([HEADER, *many(10)]), NDJSON)
     assert (status, headers[b"content-type"]) == (503, b"application/problem+json")
 

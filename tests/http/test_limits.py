@@ -14,7 +14,7 @@ from application.limiting import LIMITS, RequestClass
 from domain.access import Scope
 from entrypoints.http import limits as http_limits
 from entrypoints.http.use_cases import UseCases
-from tests.http.world import ADA, AS_ADMIN, NOBODY, Api, app_of, client_of, problem
+from tests.http.world import ADA, AS_ADMIN, NO_MESSAGE, Api, app_of, client_of, problem
 from tests.use_cases.service import Service
 
 
@@ -92,6 +92,10 @@ async def ask(app: ASGIApp, path: str, receive: Any = None, **headers: str) -> t
     return sent[0]["status"], dict(sent[0]["headers"])
 
 
+async def nothing_said() -> Any:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
 async def test_so_many_imports_run_at_once_and_the_next_is_asked_to_come_again(use_cases: UseCases) -> None:
     app, rest_comes = app_of(use_cases), asyncio.Event()
     all_run = asyncio.Barrier(http_limits.IMPORTS_AT_ONCE + 1)
@@ -121,6 +125,6 @@ async def test_an_answer_that_takes_too_long_is_given_up(
     monkeypatch.setattr(http_limits, "ANSWER_WITHIN_S", 0.05)
     app = app_of(use_cases)
     async with service.unit_of_work():  # which every other one waits for
-        status, _ = await asyncio.create_task(ask(app, f"/users/{NOBODY}/upcoming"))
+        status, _ = await asyncio.create_task(ask(app, f"/messages/{NO_MESSAGE}/cancel", nothing_said))
     assert status == HTTPStatus.SERVICE_UNAVAILABLE
     assert (await ask(app, "/users"))[0] == HTTPStatus.OK

@@ -16,6 +16,7 @@ from adapters.memory.permits import MemoryPermits
 from adapters.metrics import PrometheusMetrics
 from application.access import Access, NewKey
 from application.cached_reader import UncachedUserReader
+from application.exports import ExportUsers
 from application.imports import ImportUsers
 from application.key_texts import new_key_text
 from application.limiting import LIMITS, Limiter
@@ -24,6 +25,7 @@ from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
+from application.undoing import UndoImport
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -87,8 +89,10 @@ def use_cases_of(
         get_user=GetUser(UncachedUserReader(users)),
         find_user_by_email=FindUserByEmail(UncachedUserReader(users)),
         list_users=ListUsers(users),
-        upcoming_of_user=UpcomingOfUser(unit_of_work, POLICY),
+        upcoming_of_user=UpcomingOfUser(users, service.ledger, POLICY, service.clock),
         import_users=ImportUsers(unit_of_work, POLICY),
+        undo_import=UndoImport(unit_of_work, POLICY),
+        export_users=ExportUsers(users, POLICY),
         todays_list=ShowTodaysList(ComputeTodaysList(service.ledger, service.clock)),
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),

@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -22,7 +21,7 @@ from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from application.deliveries import FailedForGood, Sent
 from domain.message import RetryPolicy, Status
-from tests.contract.adapters import START, Recorder
+from tests.contract.adapters import START, TERMS, Recorder
 from tests.contract.people import message, person
 from tests.servers import fresh_engine
 
@@ -248,14 +247,16 @@ async def test_counts_are_those_of_the_ledger_in_every_snapshot_while_many_chang
     async def send(chance: random.Random) -> None:
         for _ in range(15):
             async with PostgresUnitOfWork(engine, Recorder()) as uow:
-                deliveries = await uow.messages.claim(20, timedelta(minutes=5))
+                claim = await uow.messages.claim(20, TERMS)
                 if chance.random() < 0.8:
                     await uow.commit()
                 else:
                     continue
             async with PostgresUnitOfWork(engine, Recorder()) as uow:
                 await uow.messages.settle(
-                    [(one, chance.choice((Sent(), FailedForGood("no")))) for one in deliveries], RetryPolicy()
+                    [(one, chance.choice((Sent(), FailedForGood("no")))) for one in claim.deliveries],
+                    RetryPolicy(),
+                    TERMS.channel,
                 )
                 await uow.commit()
 

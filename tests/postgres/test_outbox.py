@@ -137,7 +137,7 @@ async def test_a_savepoint_that_is_rolled_back_does_not_hide_what_comes_after_it
         "SET CONSTRAINTS ALL IMMEDIATE",
         "UPDATE messages SET attempt = 1",
         "UPDATE users SET timezone = 'UTC' WHERE first_name = 'Bob'",
-        "TRUNCATE users",
+        "TRUNCATE users CASCADE",
         "ROLLBACK TO a",
         "UPDATE messages SET attempt = 2",
         "UPDATE users SET timezone = 'UTC' WHERE first_name = 'Ada'",
@@ -151,7 +151,7 @@ async def test_a_savepoint_that_is_rolled_back_does_not_hide_what_comes_after_it
     (
         ("UPDATE users SET last_name = 'King'",),
         ("DELETE FROM users",),
-        ("TRUNCATE users",),
+        ("TRUNCATE users CASCADE",),
         ("UPDATE users SET last_name = 'King' WHERE first_name < 'P5'", "UPDATE users SET last_name = 'Ray'"),
     ),
 )
@@ -177,7 +177,7 @@ async def test_a_thousand_changes_are_no_bulk(engine: AsyncEngine, outbox: Outbo
 async def test_a_bulk_change_leaves_a_batch_so_that_its_epoch_is_begun(
     engine: AsyncEngine, outbox: Outbox
 ) -> None:
-    await do(engine, "TRUNCATE users")
+    await do(engine, "TRUNCATE users CASCADE")
     async with outbox.lent() as batch:
         assert batch.keys == []
         assert await batch.deliver_again_after(None) is not None

@@ -216,11 +216,12 @@ async def _until_equal(cache: RedisCache, expected: Look) -> None:
 
 def test_an_address_says_how_the_server_is_spoken_to() -> None:
     def connections_of(url: str) -> type[object]:
-        client = open_client(url, connections_max=1, timeout_s=1)
+        client = open_client(url, connections_max=1)
         assert isinstance(client, Redis)
         return client.connection_pool.connection_class
 
     assert issubclass(connections_of("rediss://cache.example.org:6380/0"), SSLConnection)
     assert not issubclass(connections_of("redis://cache.example.org"), SSLConnection)
-    with pytest.raises(ValueError, match="scheme"):
-        open_client("http://cache.example.org", connections_max=1, timeout_s=1)
+    for bad in ("http://cache", "redis://cache/1?cluster=true", "unix:///cache.sock?cluster=true"):
+        with pytest.raises(ValueError, match=r"scheme|cluster"):
+            open_client(bad, connections_max=1)

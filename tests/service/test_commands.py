@@ -39,7 +39,8 @@ def test_importing_tells_rows_and_problems_and_changes_nothing_twice(
         3,
         "4 rows: would be 2 created, 0 updated, 0 unchanged, 2 left out\n",
     )
-    assert [line.partition(":")[0] for line in dry.stderr.splitlines()] == ["line 4", "line 4", "line 5"]
+    told = ["read as", "columns that say nothing here", "line 4", "line 4", "line 5"]
+    assert [line.partition(":")[0] for line in dry.stderr.splitlines()] == told
     assert "no-address" not in dry.stderr
     first = service.command("import", str(file))
     assert "2 created" in first.stdout
@@ -66,6 +67,40 @@ def test_importing_tells_rows_and_problems_and_changes_nothing_twice(
     assert (
         "0 messages planned" in service.command("plan", "--from", "2028-01-01", "--to", "2028-12-31").stdout
     )
+
+
+def test_an_import_of_another_program_s_file_is_undone(service: RunningService, file: Path) -> None:
+    text = "Vorname;Nachname;E-Mail;Geburtstag\r\nJörg;Müller;joerg@example.com;07.04.1992\r\n"
+    file.write_bytes(text.encode("cp1252"))
+    turned = service.command("import", "--dry-run", "--date-order", "month-first", str(file))
+    assert "dates month-first" in turned.stderr
+    done = service.command("import", "--timezone", "Europe/Berlin", str(file))
+    assert done.stderr.startswith("read as: csv, german, windows-1252, semicolons, dates day-first\n")
+    assert "1 created" in done.stdout
+    import_id = done.stderr.split()[-1]
+    undone = service.command("undo", import_id)
+    assert undone.stdout.startswith("1 people as before"), undone.stderr
+    again = service.command("undo", import_id)
+    assert (again.returncode, "no such import" in again.stderr) == (1, True)
+
+
+def test_everybody_leaves_as_a_file(service: RunningService, file: Path) -> None:
+    file.write_text(GOOD, encoding="utf-8")
+    service.command("import", str(file))
+    exported = service.command("export", "--output", str(file))
+    assert exported.returncode == 0, exported.stderr
+    assert "unchanged, 0 left out" in service.command("import", str(file)).stdout
+    calendar = service.command("export", "--format", "calendar").stdout
+    assert calendar.startswith("BEGIN:VCALENDAR")
+    assert calendar.rstrip().endswith("END:VCALENDAR")
+
+
+def test_a_complete_list_that_lacks_many_must_be_confirmed(service: RunningService, file: Path) -> None:
+    file.write_text(GOOD, encoding="utf-8")
+    service.command("import", str(file))
+    file.write_text("email\nnobody@example.com\n", encoding="utf-8")
+    refused = service.command("import", "--complete", str(file))
+    assert (refused.returncode, "confirm the number" in refused.stderr) == (1, True)
 
 
 def test_the_schema_is_up_to_date_beside_a_running_service(service: RunningService) -> None:
@@ -103,6 +138,18 @@ def test_without_a_service_the_commands_start_the_database_for_themselves(tmp_pa
 def test_every_command_has_help(tmp_path: Path) -> None:
     whole = run_command(["--help"], tmp_path / "var", free_port())
     assert whole.returncode == 0
-    for name in ("serve", "demo", "migrate", "import", "simulate", "upcoming", "plan", "templates"):
+    commands = (
+        "serve",
+        "demo",
+        "migrate",
+        "import",
+        "undo",
+        "export",
+        "simulate",
+        "upcoming",
+        "plan",
+        "templates",
+    )
+    for name in commands:
         assert name in whole.stdout
         assert run_command([name, "--help"], tmp_path / "var", free_port()).returncode == 0

@@ -13,15 +13,18 @@ from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
-from application.imports import ImportReport, ImportUsers
+from application.imports import AS_USUAL, ImportOptions, ImportReport, ImportUsers
 from application.messages import ActOnMessage
 from application.people_file import read_people
-from application.planning import PlanMessages
+from application.people_rows import ReadOptions
+from application.planning import PlanAnew, PlanMessages
 from application.ports import UnitOfWorkFactory
+from application.undoing import UndoImport, UndoReport
 from application.users import ChangeUser, RegisterUser, RemoveUser, UpcomingOfUser
 from application.views import MessageView, UserView
 from domain.message import MessageKey, Status
 from domain.user import UserId
+from domain.written_dates import DateReading
 from tests.contract.adapters import POLICY, RETRIES, START, Recorder
 
 LEASE = timedelta(seconds=60)
@@ -36,6 +39,7 @@ class Service:
     channel: MemoryChannel = attrs.field(factory=MemoryChannel)
     lease: timedelta = LEASE
     leases_passed_s: float = 0.0
+    retries_unknown: bool = False
     store: MemoryStore = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -59,19 +63,23 @@ class Service:
 
     @property
     def upcoming(self) -> UpcomingOfUser:
-        return UpcomingOfUser(self.unit_of_work, POLICY)
+        return UpcomingOfUser(self.users, self.ledger, POLICY, self.clock)
 
     @property
     def plan(self) -> PlanMessages:
         return PlanMessages(self.unit_of_work, POLICY)
 
     @property
+    def plan_anew(self) -> PlanAnew:
+        return PlanAnew(self.unit_of_work, POLICY)
+
+    @property
     def send(self) -> SendDueMessages:
-        return SendDueMessages(self.unit_of_work, self.channel, RETRIES, self.lease)
+        return SendDueMessages(self.unit_of_work, self.channel, RETRIES, self.lease, self.plan_anew)
 
     @property
     def keep(self) -> KeepLedger:
-        return KeepLedger(self.unit_of_work, self.channel)
+        return KeepLedger(self.unit_of_work, self.channel, RETRIES, self.retries_unknown)
 
     @property
     def next_due(self) -> NextDue:
@@ -89,11 +97,19 @@ class Service:
     def ledger(self) -> MemoryMessageReader:
         return MemoryMessageReader(self.store)
 
-    async def import_csv(self, text: str, *, dry_run: bool = False) -> ImportReport:
+    async def import_csv(
+        self, text: str, options: ImportOptions = AS_USUAL, *, dry_run: bool = False
+    ) -> ImportReport:
         """Import a file and return the last report."""
-        people = read_people(text.encode())
-        reports = [one async for one in ImportUsers(self.unit_of_work, POLICY)(people, dry_run=dry_run)]
+        people = read_people(text.encode(), ReadOptions(dates=DateReading(today=self.clock.now().date())))
+        options = attrs.evolve(options, is_dry_run=dry_run)
+        reports = [one async for one in ImportUsers(self.unit_of_work, POLICY)(people, options)]
         return reports[-1]
+
+    async def undo(self, report: ImportReport) -> UndoReport:
+        """Undo an import and return the last report."""
+        assert report.import_id is not None
+        return [one async for one in UndoImport(self.unit_of_work, POLICY)(report.import_id)][-1]
 
     def at(self, instant: datetime) -> None:
         self.clock.move_to(instant)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from application.ports import PlanReport
+from application.ledger import PlanReport
 from domain.message import Status
 from tests.contract.adapters import START
 from tests.use_cases.service import Service
@@ -53,7 +53,9 @@ async def test_what_was_missed_is_made_up_for_while_its_window_is_open(service: 
 async def test_what_missed_its_window_is_not_sent_late(service: Service, ada: Told) -> None:
     await service.register(ada | _LATER)
     service.at(datetime(2027, 3, 21, 8, tzinfo=UTC))
-    assert await service.plan() == PlanReport(0, 0)
+    assert await service.plan() == PlanReport(0, 0, expired=1)
+    assert await service.statuses() == {Status.EXPIRED: 1}
+    assert (await service.send()).claimed == 0
 
 
 async def test_the_same_person_is_greeted_every_year_once(service: Service, ada: Told) -> None:

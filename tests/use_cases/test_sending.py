@@ -106,6 +106,11 @@ class TestSending:
         service.at(NINE + timedelta(minutes=59))
         assert (await service.send()).claimed == 0
         service.at(NINE + timedelta(hours=1))
+        report = await service.send()
+        assert (report.claimed, report.pause) == (0, timedelta(hours=1)), (
+            "the channel's pause is of real time"
+        )
+        service.let_leases_run_out()
         assert (await service.send()).settled == {Status.SENT: 1}
 
     async def test_two_processes_send_each_message_once(self, service: Service, ada: Told) -> None:
@@ -188,7 +193,7 @@ class TestAChannelThatBreaks:
         service.at(NINE + timedelta(hours=1))
         assert [(await service.send()).claimed for _ in range(3)] == [0, 0, 1]
         assert [one.recipient.email for one in service.channel.reached] == ["bob@example.com"]
-        assert await service.statuses() == {Status.CANCELLED: 2, Status.SENT: 1}
+        assert await service.statuses() == {Status.UNKNOWN: 2, Status.SENT: 1}
 
 
 class TestAProcessThatIsLate:
@@ -202,7 +207,9 @@ class TestAProcessThatIsLate:
 
         slow = _Busy(stall)
         slow.fail_for_good()
-        late = asyncio.create_task(SendDueMessages(service.unit_of_work, slow, RETRIES, service.lease)())
+        late = asyncio.create_task(
+            SendDueMessages(service.unit_of_work, slow, RETRIES, service.lease, service.plan_anew)()
+        )
         await asyncio.sleep(0.01)
         service.let_leases_run_out()
         assert (await service.keep()).retrying == 1
@@ -253,7 +260,7 @@ class TestKeepingTheLedger:
         assert service.told.names == ["MessagesChanged"]
         assert await service.keep() == KeepReport(0, 0, 0)
 
-    async def test_a_lease_that_runs_out_after_the_window_expires_the_message(
+    async def test_a_lease_that_runs_out_after_the_window_leaves_the_message_unknown(
         self, service: Service, ada: Told
     ) -> None:
         user = await service.register(ada)
@@ -266,7 +273,7 @@ class TestKeepingTheLedger:
         for _ in range(2):
             await service.keep()
         message = await service.message(user)
-        assert (message.status, message.reason) == (Status.EXPIRED, Reason.WINDOW_PASSED)
+        assert (message.status, message.reason) == (Status.UNKNOWN, Reason.WINDOW_PASSED)
 
     async def test_where_there_is_nothing_to_do_nothing_is_told(self, service: Service, ada: Told) -> None:
         await service.register(ada)

@@ -1,5 +1,6 @@
 """UpcomingOfUser."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -114,3 +115,10 @@ async def test_the_next_message_is_told_however_many_years_away(service: Service
     user = await service.register(ada | {"birthday": "--02-29", "leap_day_rule": "leap-years-only"})
     [told] = (await service.upcoming(UserId(user.id))).upcoming
     assert str(told.key.occasion_on) == "2104-02-29"
+
+
+async def test_who_only_looks_locks_nothing(service: Service, ada: Told) -> None:
+    """Somebody else is at work on the same person and message, and nobody waits."""
+    user = await service.register(ada)
+    async with service.unit_of_work(), asyncio.timeout(1):
+        assert (await service.upcoming(UserId(user.id))).upcoming

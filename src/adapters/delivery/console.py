@@ -4,8 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from application.deliveries import Delivery, FailedForGood, Outcome, Sent
-from application.ports import DeliveryChannel
+from application.deliveries import Delivery, DeliveryChannel, FailedForGood, Outcome, Sent
 from application.texts import Text, TextUnwritable
 
 

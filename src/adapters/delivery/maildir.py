@@ -8,8 +8,7 @@ from pathlib import Path
 import structlog
 
 from adapters.delivery.mail import MailUnwritable, mail_of
-from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
-from application.ports import DeliveryChannel
+from application.deliveries import Delivery, DeliveryChannel, FailedForGood, FailedForNow, Outcome, Sent
 from application.texts import Text, TextUnwritable
 
 log = structlog.get_logger()

@@ -9,8 +9,7 @@ from functools import partial
 from adapters.delivery.batch import send_in_turn
 from adapters.delivery.mail import MailUnwritable, mail_of
 from adapters.delivery.smtp_line import MailServer, SmtpLine
-from application.deliveries import Delivery, FailedForGood, Outcome
-from application.ports import DeliveryChannel
+from application.deliveries import Delivery, DeliveryChannel, FailedForGood, Outcome
 from application.texts import Text, TextUnwritable
 
 _MAILS_PER_CONNECTION = 10  # in one batch

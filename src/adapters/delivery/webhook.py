@@ -13,8 +13,7 @@ from adapters.delivery.batch import Unreachable, send_in_turn
 from adapters.delivery.guarded_network import AddressRefused, GuardedNetwork, Resolve
 from adapters.delivery.webhook_answer import meaning
 from adapters.delivery.webhook_request import headers, payload
-from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome
-from application.ports import DeliveryChannel
+from application.deliveries import Delivery, DeliveryChannel, FailedForGood, FailedForNow, Outcome
 from application.texts import Text, TextUnwritable
 
 _MESSAGES_PER_CONNECTION = 25  # in one batch

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import attrs
 
-from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
-from application.ports import DeliveryChannel
+from application.deliveries import Delivery, DeliveryChannel, FailedForGood, FailedForNow, Outcome, Sent
 from domain.message import MessageKey
 
 Answer = Callable[[Delivery], Outcome]

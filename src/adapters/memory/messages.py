@@ -1,28 +1,30 @@
 """The ledger in memory: inside a unit of work, and as it is shown."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import attrs
 
-from adapters.memory.store import MemoryStore, State, Transaction
-from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Recipient, Sent
+from adapters.memory.planning import planned
+from adapters.memory.store import ChannelState, MemoryStore, Transaction
+from application.deliveries import (
+    Delivery,
+    FailedForGood,
+    FailedForNow,
+    Outcome,
+    Recipient,
+    Sent,
+    pause_asked,
+)
 from application.errors import StoreUnavailable
-from application.ports import ALL_SHARDS, MessageReader, Messages, PlanReport, ReapReport, SettleReport, Shard
+from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
+from application.ports import ALL_SHARDS, MessageReader, Messages, Shard
 from application.views import MessageView, Page
 from domain.due import SendPolicy, ZoneRow
-from domain.message import (
-    GREETED,
-    Action,
-    Message,
-    MessageKey,
-    Reason,
-    RetryPolicy,
-    Status,
-    greeted_recently,
-)
-from domain.occasion import AnnualDate, Kind
+from domain.message import Action, Message, MessageKey, Reason, RetryPolicy, Status
+from domain.occasion import Kind
+from domain.plan import is_still_owed
 from domain.user import User, UserId
 
 
@@ -41,18 +43,12 @@ class MemoryMessages(Messages):
     async def plan(
         self, table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard = ALL_SHARDS
     ) -> PlanReport:
-        state, now = self._transaction.state, self._transaction.now
-        greeted = _greeted(state)
         added: Counter[Status] = Counter()
-        for message in _owed(table, state, policy, now):
-            if message.key in state.messages or not shard.holds(message.key.user_id):
-                continue
-            history = greeted.get(message.key.user_id, ())
-            is_second = greeted_recently(message.key, history, policy.greeted_guard)
-            planned = message.moved(Action.SKIP, now, Reason.GREETED_RECENTLY) if is_second else message
-            self._transaction.put(planned)
-            added[planned.status] += 1
-        return PlanReport(added[Status.SCHEDULED], added[Status.SKIPPED])
+        new = planned(table, self._transaction.state, policy, self._transaction.now, shard)
+        for message in list(new):
+            self._transaction.put(message)
+            added[message.status] += 1
+        return PlanReport(added[Status.SCHEDULED], added[Status.SKIPPED], added[Status.EXPIRED])
 
     async def of_users(self, user_ids: Sequence[UserId]) -> Mapping[UserId, Sequence[Message]]:
         wanted = frozenset(user_ids)
@@ -73,32 +69,57 @@ class MemoryMessages(Messages):
             if message.key not in stored or message.key in self._transaction.known_keys:
                 self._transaction.put(message)
 
-    async def claim(self, limit: int, lease: timedelta, shard: Shard = ALL_SHARDS) -> Sequence[Delivery]:
-        now = self._transaction.now
+    async def claim(self, limit: int, terms: ClaimTerms, shard: Shard = ALL_SHARDS) -> Claim:
+        now, now_s = self._transaction.now, self._store.monotonic()
+        channels = self._transaction.state.channels
+        channel = channels.get(terms.channel, ChannelState())
+        if channel.paused_until_s > now_s:
+            return Claim([], pause=timedelta(seconds=channel.paused_until_s - now_s))
+        tokens = None
+        if terms.rate_per_s is not None:
+            tokens = channel.tokens_at(now_s, terms.rate_per_s, terms.burst)
+            if tokens < 1:
+                return Claim([], pause=terms.pause_until_token(tokens))
+            limit = min(limit, int(tokens))
         deliveries: list[Delivery] = []
-        for message in self._first(limit, shard, lambda one: _is_claimable(one, now), lambda one: one.due_at):
+        stale: list[UserId] = []
+        for message in self._first(limit, shard, lambda one: _is_claimable(one, now)):
             user = self._transaction.state.users.get(message.key.user_id)
             if user is None or user.deleted_at is not None:
-                self._transaction.put(message.cancelled(now, Reason.USER_DELETED))
+                self._transaction.put(message.given_up(Action.CANCEL, now, Reason.USER_DELETED))
+                continue
+            if not (
+                message.is_wanted_by_operator or is_still_owed(message, user, terms.policy.leap_day_rule)
+            ):
+                stale.append(user.id)
                 continue
             claimed = attrs.evolve(
-                message.moved(Action.CLAIM, now),
+                message.moved(Action.CLAIM, now, Reason.OPERATOR if message.is_wanted_by_operator else None),
                 attempt=message.attempt + 1,
                 fence=message.fence + 1,
                 retry_at=None,
             )
-            self._transaction.put(claimed, self._store.monotonic() + lease.total_seconds())
+            self._transaction.put(claimed, self._store.monotonic() + terms.lease.total_seconds())
             deliveries.append(_delivery(claimed, user))
-        return deliveries
+        if tokens is not None:
+            channels[terms.channel] = attrs.evolve(channel, tokens=tokens - len(deliveries), counted_s=now_s)
+        return Claim(deliveries, stale)
 
     async def settle(
         self,
         outcomes: Sequence[tuple[Delivery, Outcome]],
         policy: RetryPolicy,
+        channel: str,
         shard: Shard = ALL_SHARDS,
     ) -> SettleReport:
         if not all(shard.holds(delivery.key.user_id) for delivery, _ in outcomes):
             raise ValueError("An outcome is of another shard than it is settled in.")
+        pause = pause_asked((outcome for _, outcome in outcomes), policy)
+        if pause is not None:
+            channels = self._transaction.state.channels
+            known = channels.get(channel, ChannelState())
+            until_s = self._store.monotonic() + pause.total_seconds()
+            channels[channel] = attrs.evolve(known, paused_until_s=max(known.paused_until_s, until_s))
         settled: Counter[Status] = Counter()
         for delivery, outcome in outcomes:
             message = self._transaction.state.messages.get(delivery.key)
@@ -109,105 +130,52 @@ class MemoryMessages(Messages):
             settled[ended.status] += 1
         return SettleReport(dict(settled), len(outcomes) - settled.total())
 
-    async def reap(self, *, deduplicates: bool, limit: int, shard: Shard = ALL_SHARDS) -> ReapReport:
+    async def reap(
+        self, policy: RetryPolicy, *, retries: bool, limit: int, shard: Shard = ALL_SHARDS
+    ) -> ReapReport:
         now, leases = self._transaction.now, self._transaction.state.leases
         monotonic_s = self._store.monotonic()
-        lost = self._first(
-            limit,
-            shard,
-            lambda one: one.key in leases and leases[one.key] <= monotonic_s,
-            lambda one: one.due_at,
-        )
-        for message in lost:
-            if deduplicates:
-                ended = message.moved(Action.LEASE_LOST_RETRY, now, Reason.LEASE_LOST)
-                self._transaction.put(attrs.evolve(ended, retry_at=now))
-            else:
-                self._transaction.put(message.moved(Action.LEASE_LOST_UNKNOWN, now, Reason.LEASE_LOST))
-        return ReapReport(len(lost), 0) if deduplicates else ReapReport(0, len(lost))
+        ended: Counter[Status] = Counter()
+        for message in self._first(
+            limit, shard, lambda one: one.key in leases and leases[one.key] <= monotonic_s
+        ):
+            lost = _lost(message, now, retries=retries, policy=policy)
+            self._transaction.put(lost)
+            ended[lost.status] += 1
+        return ReapReport(ended[Status.RETRYING], ended[Status.UNKNOWN])
 
-    async def expire(self, limit: int, shard: Shard = ALL_SHARDS) -> int:
+    async def expire(self, limit: int, shard: Shard = ALL_SHARDS) -> ExpireReport:
         now = self._transaction.now
-        missed = self._first(
-            limit, shard, lambda one: one.is_open and one.expires_at <= now, lambda one: one.expires_at
-        )
-        for message in missed:
-            expired = message.moved(Action.EXPIRE, now, Reason.WINDOW_PASSED)
-            self._transaction.put(attrs.evolve(expired, retry_at=None))
-        return len(missed)
+        ended: Counter[Status] = Counter()
+        for message in self._first(limit, shard, lambda one: one.is_open and one.expires_at <= now):
+            missed = message.given_up(Action.EXPIRE, now, Reason.WINDOW_PASSED)
+            self._transaction.put(missed)
+            ended[missed.status] += 1
+        return ExpireReport(ended[Status.EXPIRED], ended[Status.UNKNOWN])
 
     async def next_due_at(self, shard: Shard = ALL_SHARDS) -> datetime | None:
         now = self._transaction.now
         return min(
             (
-                _wanted_at(message)
+                message.wanted_at
                 for message in self._transaction.state.messages.values()
                 if message.is_open and message.expires_at > now and shard.holds(message.key.user_id)
             ),
             default=None,
         )
 
-    def _first(
-        self,
-        limit: int,
-        shard: Shard,
-        condition: Callable[[Message], bool],
-        order: Callable[[Message], datetime],
-    ) -> Sequence[Message]:
-        """Return up to *limit* messages, in order, and those of the same instant by their keys."""
+    def _first(self, limit: int, shard: Shard, condition: Callable[[Message], bool]) -> Sequence[Message]:
+        """Return up to *limit* messages, the longest wanted first, and those of the same instant by their keys."""
         found = [
             message
             for message in self._transaction.state.messages.values()
             if shard.holds(message.key.user_id) and condition(message)
         ]
-        return sorted(found, key=lambda message: (order(message), message.key))[:limit]
-
-
-def _owed(table: Sequence[ZoneRow], state: State, policy: SendPolicy, now: datetime) -> Iterator[Message]:
-    """Yield what the zone table owes to the live users whose window is open."""
-    born: defaultdict[tuple[str, int, int], list[tuple[User, Kind, AnnualDate]]] = defaultdict(list)
-    for user in state.users.values():
-        for kind in Kind:
-            annual = user.annual(kind)
-            if annual is not None and user.deleted_at is None:
-                born[user.timezone, annual.month, annual.day].append((user, kind, annual))
-    for row in table:
-        if row.expires_at <= now:
-            continue
-        for user, kind, annual in born.get((row.timezone, row.month, row.day), ()):
-            years = None if annual.year is None else row.on.year - annual.year
-            rule = user.leap_day_rule or policy.leap_day_rule
-            if (
-                (years is None or years >= 1)
-                and row.leap_day_rule in {None, rule}
-                and row.due_at >= user.known_at(kind)
-            ):
-                yield Message(
-                    key=MessageKey(row.on, kind, user.id),
-                    due_at=row.due_at,
-                    expires_at=row.expires_at,
-                    timezone=row.timezone,
-                    wall_time=row.wall_time,
-                    years=years,
-                    created_at=now,
-                    updated_at=now,
-                )
-
-
-def _greeted(state: State) -> Mapping[UserId, Sequence[Message]]:
-    greeted: dict[UserId, list[Message]] = {}
-    for message in state.messages.values():
-        if message.status in GREETED:
-            greeted.setdefault(message.key.user_id, []).append(message)
-    return greeted
-
-
-def _wanted_at(message: Message) -> datetime:
-    return message.due_at if message.retry_at is None else message.retry_at
+        return sorted(found, key=lambda message: (message.wanted_at, message.key))[:limit]
 
 
 def _is_claimable(message: Message, now: datetime) -> bool:
-    return message.is_open and _wanted_at(message) <= now < message.expires_at
+    return message.is_open and message.wanted_at <= now < message.expires_at
 
 
 def _delivery(message: Message, user: User) -> Delivery:
@@ -228,13 +196,37 @@ def _ended(message: Message, outcome: Outcome, policy: RetryPolicy, now: datetim
             return attrs.evolve(message.moved(Action.SENT, now), sent_at=now)
         case FailedForGood():
             return message.moved(Action.FAILED_FOR_GOOD, now, Reason.REFUSED)
-        case FailedForNow(retry_after=retry_after):
-            retry_at = policy.retry_at(message.attempt, now, jitter)
+        case FailedForNow(retry_after=asked):
+            failed = attrs.evolve(
+                message,
+                attempt=message.attempt - (asked is not None),
+                may_have_arrived=message.may_have_arrived or outcome.may_have_arrived,
+            )
+            retry_at = policy.retry_at(
+                message.attempt, now, jitter, expires_at=message.expires_at, asked=asked
+            )
             if retry_at is None:
-                return message.moved(Action.FAILED_FOR_GOOD, now, Reason.ATTEMPTS_USED_UP)
-            if retry_after is not None:
-                retry_at = max(retry_at, now + retry_after)
-            return attrs.evolve(message.moved(Action.FAILED_FOR_NOW, now), retry_at=retry_at)
+                return failed.given_up(Action.FAILED_FOR_GOOD, now, Reason.ATTEMPTS_USED_UP)
+            return attrs.evolve(
+                failed.moved(Action.FAILED_FOR_NOW, now, _kept_reason(message)), retry_at=retry_at
+            )
+
+
+def _lost(message: Message, now: datetime, *, retries: bool, policy: RetryPolicy) -> Message:
+    lost = attrs.evolve(message, may_have_arrived=True)
+    if not retries:
+        return lost.moved(Action.LEASE_LOST_UNKNOWN, now, Reason.LEASE_LOST)
+    if message.attempt >= policy.attempts_max:
+        return lost.moved(Action.LEASE_LOST_UNKNOWN, now, Reason.ATTEMPTS_USED_UP)
+    return attrs.evolve(
+        lost.moved(Action.LEASE_LOST_RETRY, now, _kept_reason(message) or Reason.LEASE_LOST),
+        retry_at=min(now, message.expires_at),
+    )
+
+
+def _kept_reason(message: Message) -> Reason | None:
+    """Return the operator's word, which stands until the message has left."""
+    return Reason.OPERATOR if message.reason is Reason.OPERATOR else None
 
 
 class MemoryMessageReader(MessageReader):

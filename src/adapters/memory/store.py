@@ -5,24 +5,40 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
-from typing import Self
+from datetime import UTC, datetime
+from typing import Any, Self
 
 import attrs
 
 from application.access_ports import Answer
 from application.cache_ports import shard_of
 from application.errors import StoreUnavailable
+from application.import_ports import ImportChange, ImportId
 from application.invalidation import keys_of, user_key
 from application.ports import Clock
+from application.upkeep_ports import Bookmark
 from domain.events import Event, MessagesChanged, UserChanged, UserDeleted
 from domain.message import Message, MessageKey
 from domain.user import User, UserId
 
 
+@attrs.frozen
+class ChannelState:
+    """Until when a channel is paused, and how many tokens it had when they were counted; monotonic seconds."""
+
+    paused_until_s: float = 0.0
+    tokens: float | None = None
+    counted_s: float = 0.0
+
+    def tokens_at(self, now_s: float, rate_per_s: float, burst: int) -> float:
+        if self.tokens is None:
+            return burst
+        return min(burst, self.tokens + rate_per_s * (now_s - self.counted_s))
+
+
 @attrs.define
 class State:
-    """Users, messages, and until when (monotonic seconds) the claimed ones are leased.
+    """What is stored; *leases* and *channels* count in monotonic seconds, *bookmark* is how far the plan has come.
 
     Entities are frozen, so that a shallow copy is a snapshot.
     """
@@ -30,9 +46,18 @@ class State:
     users: dict[UserId, User] = attrs.field(factory=dict)
     messages: dict[MessageKey, Message] = attrs.field(factory=dict)
     leases: dict[MessageKey, float] = attrs.field(factory=dict)
+    imports: dict[ImportId, datetime] = attrs.field(factory=dict)
+    import_changes: dict[tuple[ImportId, UserId], ImportChange] = attrs.field(factory=dict)
+
+    channels: dict[str, ChannelState] = attrs.field(factory=dict)
+    bookmark: Bookmark = attrs.field(factory=Bookmark)
 
     def copy(self) -> Self:
-        return type(self)(dict(self.users), dict(self.messages), dict(self.leases))
+        values = attrs.asdict(self, recurse=False).items()
+        copied: dict[str, Any] = {
+            name: dict(value) if isinstance(value, dict) else value for name, value in values
+        }
+        return type(self)(**copied)
 
 
 EVERYTHING = "*"
@@ -70,6 +95,10 @@ class Outbox:
         return [row for row in self.rows if row.batch is not None and row.batch > since]
 
 
+def _real_now() -> datetime:
+    return datetime.now(UTC)
+
+
 @attrs.define(eq=False)
 class KeptAnswer:
     """A claim, and the answer once there is one; without a fingerprint it is erased. Instants are monotonic."""
@@ -92,6 +121,7 @@ class MemoryStore:
     monotonic: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
     is_reachable: bool = True
+    real_now: Callable[[], datetime] = _real_now
     answers: dict[tuple[str, str], KeptAnswer] = attrs.field(factory=dict, init=False)
     _state: State = attrs.field(factory=State, init=False)
     _outboxes: dict[int, Outbox] = attrs.field(factory=dict, init=False)

@@ -6,8 +6,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from adapters.memory.import_log import MemoryImportLog
 from adapters.memory.messages import MemoryMessages
 from adapters.memory.store import MemoryStore, Transaction
+from adapters.memory.upkeep import MemoryUpkeep
 from adapters.memory.users import MemoryUsers
 from application.ports import EventHandler, UnitOfWork
 from application.transaction_guard import TransactionMark
@@ -24,10 +26,22 @@ class MemoryUnitOfWork(UnitOfWork):
     Stricter than a database: a task cannot open one inside another, nor commit inside a savepoint.
     """
 
-    __slots__ = ("_handler", "_mark", "_savepoints", "_store", "_transaction", "messages", "users")
+    __slots__ = (
+        "_handler",
+        "_mark",
+        "_savepoints",
+        "_store",
+        "_transaction",
+        "imports",
+        "messages",
+        "upkeep",
+        "users",
+    )
 
     users: MemoryUsers
     messages: MemoryMessages
+    imports: MemoryImportLog
+    upkeep: MemoryUpkeep
 
     def __init__(self, store: MemoryStore, handler: EventHandler = tell_nobody) -> None:
         self._store = store
@@ -47,6 +61,8 @@ class MemoryUnitOfWork(UnitOfWork):
             raise
         self.users = MemoryUsers(self._transaction)
         self.messages = MemoryMessages(self._transaction, self._store)
+        self.imports = MemoryImportLog(self._transaction)
+        self.upkeep = MemoryUpkeep(self._transaction, self._store)
         self._mark.begin()
         return self
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from adapters.memory.store import MemoryStore, Transaction
-from application.errors import EmailTaken
+from application.errors import EmailTaken, ExternalIdTaken
+from application.import_ports import UserKeys
 from application.ports import UserReader, Users
 from application.views import Page, UserView
 from domain.events import Event, UserChanged, UserCreated, UserDeleted
@@ -21,6 +22,10 @@ class MemoryUsers(Users):
     async def get(self, user_id: UserId) -> User | None:
         return self._transaction.state.users.get(user_id)
 
+    async def by_ids(self, user_ids: Sequence[UserId]) -> Mapping[UserId, User]:
+        stored = self._transaction.state.users
+        return {user_id: stored[user_id] for user_id in sorted(set(user_ids)) if user_id in stored}
+
     async def by_emails(self, emails: Sequence[str]) -> Mapping[str, User]:
         wanted = frozenset(emails)
         found: dict[str, User] = {}
@@ -29,6 +34,22 @@ class MemoryUsers(Users):
             if key in wanted and (key not in found or _is_rather(user, found[key])):
                 found[key] = user
         return found
+
+    async def by_keys(self, emails: Sequence[str], external_ids: Sequence[str]) -> Sequence[User]:
+        wanted_emails, wanted_ids = frozenset(emails), frozenset(external_ids)
+        found = [
+            user
+            for user in self._transaction.state.users.values()
+            if user.email_key in wanted_emails or user.external_id in wanted_ids
+        ]
+        return sorted(found, key=lambda user: user.id)
+
+    async def live_keys(self, after: UserId | None, limit: int) -> Sequence[UserKeys]:
+        live = [
+            user for user in _live(self._transaction.state.users.values()) if after is None or user.id > after
+        ]
+        live.sort(key=lambda user: user.id)
+        return [UserKeys(user.id, user.email_key, user.external_id) for user in live[:limit]]
 
     async def add(self, users: Sequence[User]) -> None:
         stored = self._transaction.state.users
@@ -53,17 +74,24 @@ class MemoryUsers(Users):
         for key in [key for key in state.messages if key.user_id == user.id]:
             self._transaction.drop(key)
         del state.users[user.id]
+        for changed in [changed for changed in state.import_changes if changed[1] == user.id]:
+            del state.import_changes[changed]
         self._transaction.tell(UserDeleted(user, erased=True))
 
     def _refuse_taken(self, users: Sequence[User]) -> None:
         # An address that its owner gives up in the same call counts as taken too: a unique index, which is
         # checked row by row, may refuse it.
-        owners: dict[str, set[UserId]] = {}
+        owners: dict[tuple[str, str | None], set[UserId]] = {}
         for user in _live([*self._transaction.state.users.values(), *users]):
-            owners.setdefault(user.email_key, set()).add(user.id)
-        if any(len(owners[user.email_key]) > 1 for user in _live(users)):
-            self._transaction.fail()
-            raise EmailTaken
+            owners.setdefault(("email", user.email_key), set()).add(user.id)
+            owners.setdefault(("external_id", user.external_id), set()).add(user.id)
+        for user in _live(users):
+            if len(owners["email", user.email_key]) > 1:
+                self._transaction.fail()
+                raise EmailTaken
+            if user.external_id is not None and len(owners["external_id", user.external_id]) > 1:
+                self._transaction.fail()
+                raise ExternalIdTaken
 
 
 def _live(users: Iterable[User]) -> Iterable[User]:

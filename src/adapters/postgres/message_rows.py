@@ -25,6 +25,7 @@ def to_message(row: Row[Any]) -> Message:
         attempt=row.attempt,
         fence=row.fence,
         retry_at=row.retry_at,
+        may_have_arrived=row.may_have_arrived,
         sent_at=row.sent_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -46,21 +47,27 @@ def to_row(message: Message) -> dict[str, Any]:
         "attempt": message.attempt,
         "fence": message.fence,
         "retry_at": message.retry_at,
+        "may_have_arrived": message.may_have_arrived,
         "sent_at": message.sent_at,
         "created_at": message.created_at,
         "updated_at": message.updated_at,
     }
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 def to_delivery(row: Row[Any]) -> Delivery:
+    """Read a row of the claim, by position: this is done for each message that leaves."""
+    on, user_id, kind, fence, attempt, due_at, expires_at, years, _, first_name, last_name, email = tuple(row)
     return Delivery(
-        key=MessageKey(row.occasion_on, Kind(row.kind), UserId(row.user_id)),
-        fence=row.fence,
-        attempt=row.attempt,
-        due_at=row.due_at,
-        expires_at=row.expires_at,
-        years=row.years,
-        recipient=Recipient(row.first_name, row.last_name, row.email),
+        MessageKey(on, _KINDS[kind], user_id),
+        fence,
+        attempt,
+        due_at,
+        expires_at,
+        years,
+        Recipient(first_name, last_name, email),
     )
 
 

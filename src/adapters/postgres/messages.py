@@ -3,22 +3,24 @@
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from typing import Any
 
+import attrs
 from sqlalchemy import select, text
 
-from adapters.postgres import statements
+from adapters.postgres import channel_rows, partitions, statements
 from adapters.postgres.message_rows import has_key, to_delivery, to_message, to_row
+from adapters.postgres.plan_statement import BY_LOOK_UPS, PLAN, plan_parameters
 from adapters.postgres.tables import messages
 from adapters.postgres.transaction import Transaction
-from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
-from application.ports import ALL_SHARDS, Messages, PlanReport, ReapReport, SettleReport, Shard
+from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent, pause_asked
+from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
+from application.ports import ALL_SHARDS, Messages, Shard
 from domain.due import SendPolicy, ZoneRow
 from domain.events import MessagesChanged
 from domain.message import Message, MessageKey, Reason, RetryPolicy, Status
 from domain.user import UserId
-
-_PARTITION_LOCK = 0x70617274
 
 
 class PostgresMessages(Messages):
@@ -30,54 +32,22 @@ class PostgresMessages(Messages):
         self._transaction = transaction
 
     async def prepare(self, first: date, last: date) -> None:
-        months = list(_months(first, last))
-        held = await self._transaction.connection.scalars(
-            text("SELECT relid::text FROM pg_partition_tree('messages') WHERE isleaf")
-        )
-        missing = [month for month in months if _partition(month) not in set(held)]
-        if not missing:
-            return
-        await self._transaction.connection.execute(text(f"SELECT pg_advisory_xact_lock({_PARTITION_LOCK})"))
-        for month in missing:
-            await self._add_partition(month)
-
-    async def _add_partition(self, month: date) -> None:
-        # Attaching locks the ledger less than CREATE ... PARTITION OF would: claims go on meanwhile.
-        name, following = _partition(month), _following(month)
-        if (
-            await self._transaction.connection.scalar(text("SELECT to_regclass(:name)"), {"name": name})
-            is not None
-        ):
-            return
-        for statement in (
-            f"CREATE TABLE {name} (LIKE messages INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
-            f"ALTER TABLE messages ATTACH PARTITION {name} FOR VALUES FROM ('{month}') TO ('{following}')",
-        ):
-            await self._transaction.connection.execute(text(statement))
+        await partitions.add(self._transaction.connection, first, last)
 
     async def plan(
         self, table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard = ALL_SHARDS
     ) -> PlanReport:
-        rows = await self._transaction.connection.scalars(
-            statements.PLAN,
-            {
-                "timezone": [row.timezone for row in table],
-                "on": [row.on for row in table],
-                "month": [row.month for row in table],
-                "day": [row.day for row in table],
-                "rule": [row.leap_day_rule for row in table],
-                "due_at": [row.due_at for row in table],
-                "wall_time": [row.wall_time for row in table],
-                "expires_at": [row.expires_at for row in table],
-                "default_rule": str(policy.leap_day_rule),
-                "guard_days": policy.greeted_guard.days,
-                "now": await self._transaction.now(),
-                "shard": shard.number,
-                "shards": shard.of,
-            },
+        if not table:
+            return PlanReport(0, 0)
+        await self._transaction.connection.execute(BY_LOOK_UPS)
+        rows = await self._transaction.connection.execute(
+            PLAN,
+            {**plan_parameters(table, policy, shard), "now": await self._transaction.now()},
         )
-        added = self._changed(rows)
-        return PlanReport(scheduled=added[Status.SCHEDULED], skipped=added[Status.SKIPPED])
+        added = Counter({Status(status): count for status, count in rows})
+        if added:
+            self._transaction.tell(MessagesChanged())
+        return PlanReport(added[Status.SCHEDULED], added[Status.SKIPPED], added[Status.EXPIRED])
 
     async def of_users(self, user_ids: Sequence[UserId]) -> Mapping[UserId, Sequence[Message]]:
         rows = await self._transaction.connection.execute(
@@ -116,66 +86,84 @@ class PostgresMessages(Messages):
                 self._changed(await self._transaction.connection.scalars(statement, arrays))
                 self._transaction.know(*(message.key for message in part))
 
-    async def claim(self, limit: int, lease: timedelta, shard: Shard = ALL_SHARDS) -> Sequence[Delivery]:
+    async def claim(self, limit: int, terms: ClaimTerms, shard: Shard = ALL_SHARDS) -> Claim:
+        connection = self._transaction.connection
+        allowed, pause = await channel_rows.allowance(connection, limit, terms)
+        if pause is not None:
+            return Claim([], pause=pause)
+        found = await connection.execute(
+            text(statements.claim(allowed, shard)),
+            {"lease": terms.lease, "default_rule": str(terms.policy.leap_day_rule)},
+        )
         deliveries: list[Delivery] = []
-        for status, moment in (("SCHEDULED", "due_at"), ("RETRYING", "retry_at")):
-            if len(deliveries) < limit:
-                statement = text(statements.claim(status, moment, limit - len(deliveries), shard))
-                rows = (await self._transaction.connection.execute(statement, {"lease": lease})).all()
-                self._changed(row.status for row in rows)
-                deliveries.extend(to_delivery(row) for row in rows if row.status == Status.SENDING)
-        return deliveries
+        stale: list[UserId] = []
+        ended = 0
+        for row in found.all():
+            match row.status:
+                case "SENDING":
+                    deliveries.append(to_delivery(row))
+                case "STALE":
+                    stale.append(UserId(row.user_id))
+                case _:
+                    ended += 1
+        if deliveries or ended:
+            self._transaction.tell(MessagesChanged())
+        await channel_rows.take(connection, len(deliveries), terms)
+        return Claim(deliveries, stale)
 
     async def settle(
         self,
         outcomes: Sequence[tuple[Delivery, Outcome]],
         policy: RetryPolicy,
+        channel: str,
         shard: Shard = ALL_SHARDS,
     ) -> SettleReport:
         if not outcomes:
             return SettleReport({}, 0)
-        strays = [delivery for delivery, _ in outcomes if not shard.holds(delivery.key.user_id)]
-        if strays:
+        deliveries = [delivery for delivery, _ in outcomes]
+        if shard.of > 1 and not all(shard.holds(delivery.key.user_id) for delivery in deliveries):
             raise ValueError("An outcome is of another shard than it is settled in.")
-        # The instant is needed for those that are to be tried again only.
-        now = (
-            await self._transaction.now()
-            if any(isinstance(one, FailedForNow) for _, one in outcomes)
-            else None
-        )
-        verdicts = [_verdict(delivery, outcome, policy, now) for delivery, outcome in outcomes]
-        settled = self._changed(
-            await self._transaction.connection.scalars(
-                statements.SETTLE,
-                {
-                    "occasion_on": [delivery.key.occasion_on for delivery, _ in outcomes],
-                    "user_id": [delivery.key.user_id for delivery, _ in outcomes],
-                    "kind": [str(delivery.key.kind) for delivery, _ in outcomes],
-                    "fence": [delivery.fence for delivery, _ in outcomes],
-                    "status": [str(status) for status, _, _ in verdicts],
-                    "reason": [reason for _, reason, _ in verdicts],
-                    "retry_at": [retry_at for _, _, retry_at in verdicts],
-                },
-            )
-        )
+        arrays: dict[str, list[Any]] = {
+            "occasion_on": [delivery.key.occasion_on for delivery in deliveries],
+            "user_id": [delivery.key.user_id for delivery in deliveries],
+            "kind": [delivery.key.kind.value for delivery in deliveries],
+            "fence": [delivery.fence for delivery in deliveries],
+        }
+        statement = statements.SETTLE_SENT
+        if not all(isinstance(outcome, Sent) for _, outcome in outcomes):
+            statement = statements.SETTLE
+            now = await self._transaction.now()
+            verdicts = [_verdict(delivery, outcome, policy, now) for delivery, outcome in outcomes]
+            arrays["status"] = [verdict.status.value for verdict in verdicts]
+            arrays["reason"] = [verdict.reason for verdict in verdicts]
+            arrays["retry_at"] = [verdict.retry_at for verdict in verdicts]
+            arrays["may_have_arrived"] = [verdict.may_have_arrived for verdict in verdicts]
+            arrays["uncounted"] = [int(verdict.is_uncounted) for verdict in verdicts]
+        rows = await self._transaction.connection.execute(statement, arrays)
+        settled = Counter({Status(status): count for status, count in rows})
+        if settled:
+            self._transaction.tell(MessagesChanged())
+        pause = pause_asked((outcome for _, outcome in outcomes), policy)
+        if pause is not None:
+            await channel_rows.pause(self._transaction.connection, channel, pause)
         return SettleReport(settled, len(outcomes) - settled.total())
 
-    async def reap(self, *, deduplicates: bool, limit: int, shard: Shard = ALL_SHARDS) -> ReapReport:
+    async def reap(
+        self, policy: RetryPolicy, *, retries: bool, limit: int, shard: Shard = ALL_SHARDS
+    ) -> ReapReport:
         reaped = self._changed(
             await self._transaction.connection.scalars(
-                text(statements.reap(limit, shard, deduplicates=deduplicates))
+                text(statements.reap(limit, shard, retries=retries)),
+                {"attempts_max": policy.attempts_max} if retries else {},
             )
         )
         return ReapReport(retrying=reaped[Status.RETRYING], unknown=reaped[Status.UNKNOWN])
 
-    async def expire(self, limit: int, shard: Shard = ALL_SHARDS) -> int:
-        expired = 0
-        for status, moment in (("SCHEDULED", "due_at"), ("RETRYING", "retry_at")):
-            rows = await self._transaction.connection.scalars(
-                text(statements.expire(status, moment, limit - expired, shard))
-            )
-            expired += self._changed(rows).total()
-        return expired
+    async def expire(self, limit: int, shard: Shard = ALL_SHARDS) -> ExpireReport:
+        ended = self._changed(
+            await self._transaction.connection.scalars(text(statements.expire(limit, shard)))
+        )
+        return ExpireReport(expired=ended[Status.EXPIRED], unknown=ended[Status.UNKNOWN])
 
     async def next_due_at(self, shard: Shard = ALL_SHARDS) -> datetime | None:
         found: datetime | None = await self._transaction.connection.scalar(text(statements.next_due(shard)))
@@ -189,35 +177,35 @@ class PostgresMessages(Messages):
         return counted
 
 
-def _verdict(
-    delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datetime | None
-) -> tuple[Status, Reason | None, datetime | None]:
-    """Return the status, reason and next attempt that *outcome* leads to."""
+@attrs.frozen
+class _Verdict:
+    """What an outcome leads to; an uncounted attempt is taken back."""
+
+    status: Status
+    reason: Reason | None = None
+    retry_at: datetime | None = None
+    may_have_arrived: bool = False
+    is_uncounted: bool = False
+
+
+_SENT = _Verdict(Status.SENT)
+
+
+def _verdict(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datetime) -> _Verdict:
     match outcome:
         case Sent():
-            return Status.SENT, None, None
+            return _SENT
         case FailedForGood():
-            return Status.FAILED, Reason.REFUSED, None
-        case FailedForNow(retry_after=retry_after):
-            assert now is not None  # noqa: S101  # settle asks for it if any outcome is of this kind
-            retry_at = policy.retry_at(delivery.attempt, now, random.random())  # noqa: S311  # jitter, no secret
-            if retry_at is None:
-                return Status.FAILED, Reason.ATTEMPTS_USED_UP, None
-            if retry_after is not None:
-                retry_at = max(retry_at, now + retry_after)
-            return Status.RETRYING, None, retry_at
-
-
-def _months(first: date, last: date) -> Iterable[date]:
-    month = first.replace(day=1)
-    while month <= last:
-        yield month
-        month = _following(month)
-
-
-def _following(month: date) -> date:
-    return (month + timedelta(days=31)).replace(day=1)
-
-
-def _partition(month: date) -> str:
-    return f"messages_{month:%Y_%m}"
+            return _Verdict(Status.FAILED, Reason.REFUSED)
+        case FailedForNow(retry_after=asked):
+            jitter = random.random()  # noqa: S311  # no secret
+            retry_at = policy.retry_at(
+                delivery.attempt, now, jitter, expires_at=delivery.expires_at, asked=asked
+            )
+            return _Verdict(
+                Status.FAILED if retry_at is None else Status.RETRYING,
+                Reason.ATTEMPTS_USED_UP if retry_at is None else None,
+                retry_at,
+                outcome.may_have_arrived,
+                asked is not None,
+            )

@@ -7,186 +7,173 @@ from sqlalchemy import text
 
 from application.ports import Shard
 
-_SHARD_OF_ID = "('x' || right(CAST(%s AS text), 4))::bit(16)::int"
+SHARD_OF_ID = "('x' || right(CAST(%s AS text), 4))::bit(16)::int"
+
+OPEN = "m.status IN ('SCHEDULED', 'RETRYING')"
+WANTED_AT = "coalesce(m.retry_at, m.due_at)"
+"""As the index on open messages has it, word for word."""
 
 
 def _in(shard: Shard) -> str:
     """Return the condition that a message is in *shard*; nothing where that is everybody."""
     if shard.of == 1:
         return ""
-    return f"AND {_SHARD_OF_ID % 'm.user_id'} % {int(shard.of)} = {int(shard.number)}"
+    return f"AND {SHARD_OF_ID % 'm.user_id'} % {int(shard.of)} = {int(shard.number)}"
 
 
-# Candidates are found without locks; then their users are locked and looked at once more, so that a
-# user who is changed meanwhile is planned as changed, or plans themselves.
-PLAN = text(f"""
-    WITH zone_table AS MATERIALIZED (
-        SELECT * FROM unnest(
-            CAST(:timezone AS text[]), CAST(:on AS date[]), CAST(:month AS smallint[]),
-            CAST(:day AS smallint[]), CAST(:rule AS text[]), CAST(:due_at AS timestamptz[]),
-            CAST(:wall_time AS text[]), CAST(:expires_at AS timestamptz[])
-        ) AS z (timezone, occasion_on, month, day, rule, due_at, wall_time, expires_at)
-    ), candidate AS MATERIALIZED (
-        SELECT u.id AS user_id, 'BIRTHDAY' AS kind, z.*
-        FROM zone_table z JOIN users u
-          ON u.timezone = z.timezone AND u.birthday_month = z.month AND u.birthday_day = z.day
-        WHERE u.deleted_at IS NULL
-        UNION ALL
-        SELECT u.id, 'ANNIVERSARY', z.*
-        FROM zone_table z JOIN users u
-          ON u.timezone = z.timezone AND u.anniversary_month = z.month AND u.anniversary_day = z.day
-        WHERE u.deleted_at IS NULL
-    ), owed AS MATERIALIZED (
-        SELECT c.*, CASE c.kind
-            WHEN 'BIRTHDAY' THEN extract(year FROM c.occasion_on)::int - u.birthday_year
-            ELSE extract(year FROM c.occasion_on)::int - extract(year FROM u.anniversary_on)::int
-        END AS years
-        FROM candidate c JOIN users u ON u.id = c.user_id
-        WHERE u.deleted_at IS NULL
-          AND u.timezone = c.timezone
-          AND (c.rule IS NULL OR c.rule = coalesce(u.leap_day_rule, CAST(:default_rule AS text)))
-          AND c.expires_at > CAST(:now AS timestamptz)
-          AND {_SHARD_OF_ID % "u.id"} % CAST(:shards AS integer) = CAST(:shard AS integer)
-          AND CASE c.kind
-            WHEN 'BIRTHDAY' THEN
-                u.birthday_month = c.month AND u.birthday_day = c.day
-                AND c.due_at >= u.birthday_known_at
-                AND (u.birthday_year IS NULL OR u.birthday_year < extract(year FROM c.occasion_on))
-            ELSE
-                u.anniversary_month = c.month AND u.anniversary_day = c.day
-                AND c.due_at >= u.anniversary_known_at
-                AND extract(year FROM u.anniversary_on) < extract(year FROM c.occasion_on)
-          END
-          AND NOT EXISTS (
-            SELECT FROM messages m
-            WHERE m.occasion_on = c.occasion_on AND m.user_id = c.user_id AND m.kind = c.kind
-          )
-        ORDER BY u.id, c.occasion_on
-        FOR SHARE OF u
-    ), greeted AS MATERIALIZED (
-        SELECT DISTINCT o.user_id, o.kind, o.occasion_on
-        FROM owed o JOIN messages m ON m.user_id = o.user_id AND m.kind = o.kind
-        WHERE m.status IN ('SENDING', 'SENT', 'UNKNOWN')
-          AND m.occasion_on <> o.occasion_on
-          AND m.occasion_on > o.occasion_on - CAST(:guard_days AS integer)
-          AND m.occasion_on < o.occasion_on + CAST(:guard_days AS integer)
-    )
-    INSERT INTO messages (
-        occasion_on, user_id, kind, status, reason, due_at, expires_at, timezone, wall_time, years,
-        created_at, updated_at
-    )
-    SELECT o.occasion_on, o.user_id, o.kind,
-        CASE WHEN g.user_id IS NULL THEN 'SCHEDULED' ELSE 'SKIPPED' END,
-        CASE WHEN g.user_id IS NULL THEN NULL ELSE 'greeted-recently' END,
-        o.due_at, o.expires_at, o.timezone, o.wall_time, o.years,
-        CAST(:now AS timestamptz), CAST(:now AS timestamptz)
-    FROM owed o LEFT JOIN greeted g USING (user_id, kind, occasion_on)
-    ORDER BY o.occasion_on, o.user_id, o.kind
-    ON CONFLICT DO NOTHING
-    RETURNING status
-""")  # noqa: S608  # the parts are our own literals
-
-
-def claim(status: str, moment: str, limit: int, shard: Shard) -> str:
-    """Return the statement that claims up to *limit* messages in *status* whose *moment* has come.
+def claim(limit: int, shard: Shard) -> str:
+    """Return the statement that claims up to *limit* messages whose instant has come.
 
     The limit is a literal as well: a bound one may cost the index. Materialized, or the locking subquery
-    might run again and lock more rows than the limit.
+    might run again and lock more rows than the limit. Users are read without a lock: who changes one locks
+    their open messages afterwards, and finds them claimed or is found by the claim.
     """
     return f"""
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     due AS MATERIALIZED (
-        SELECT m.occasion_on, m.user_id, m.kind
+        SELECT m.occasion_on, m.user_id, m.kind, m.timezone, m.reason, m.may_have_arrived
         FROM messages m
-        WHERE m.status = '{status}'
-          AND m.{moment} <= (SELECT now FROM clock)
+        WHERE {OPEN}
+          AND {WANTED_AT} <= (SELECT now FROM clock)
           AND m.expires_at > (SELECT now FROM clock)
           {_in(shard)}
-        ORDER BY m.{moment}
+        ORDER BY {WANTED_AT}
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
+    ), judged AS MATERIALIZED (
+        SELECT d.*, u.first_name, u.last_name, u.email, CASE
+            WHEN u.id IS NULL AND d.may_have_arrived THEN 'UNKNOWN'
+            WHEN u.id IS NULL THEN 'CANCELLED'
+            WHEN d.reason = 'operator' THEN 'SENDING'
+            WHEN u.timezone = d.timezone AND CASE d.kind
+                WHEN 'BIRTHDAY' THEN
+                    is_kept_on(d.occasion_on, u.birthday_month, u.birthday_day, r.rule)
+                    AND (u.birthday_year IS NULL OR u.birthday_year < extract(year FROM d.occasion_on))
+                ELSE
+                    is_kept_on(d.occasion_on, u.anniversary_month, u.anniversary_day, r.rule)
+                    AND extract(year FROM u.anniversary_on) < extract(year FROM d.occasion_on)
+                END THEN 'SENDING'
+        END AS verdict
+        FROM due d
+        LEFT JOIN users u ON u.id = d.user_id AND u.deleted_at IS NULL
+        CROSS JOIN LATERAL (SELECT coalesce(u.leap_day_rule, CAST(:default_rule AS text)) AS rule) r
     ), claimed AS (
         UPDATE messages m SET
-            status = CASE WHEN u.id IS NULL THEN 'CANCELLED' ELSE 'SENDING' END,
-            reason = CASE WHEN u.id IS NULL THEN 'user-deleted' END,
-            attempt = CASE WHEN u.id IS NULL THEN m.attempt ELSE m.attempt + 1 END,
-            fence = CASE WHEN u.id IS NULL THEN m.fence ELSE m.fence + 1 END,
-            lease_until = CASE WHEN u.id IS NULL THEN NULL ELSE clock_timestamp() + CAST(:lease AS interval) END,
+            status = j.verdict,
+            reason = CASE WHEN j.verdict <> 'SENDING' THEN 'user-deleted' WHEN j.reason = 'operator' THEN 'operator' END,
+            attempt = m.attempt + (j.verdict = 'SENDING')::int,
+            fence = m.fence + (j.verdict = 'SENDING')::int,
+            lease_until = CASE WHEN j.verdict = 'SENDING' THEN clock_timestamp() + CAST(:lease AS interval) END,
             retry_at = NULL,
             updated_at = (SELECT now FROM clock)
-        FROM due d LEFT JOIN users u ON u.id = d.user_id AND u.deleted_at IS NULL
-        WHERE m.occasion_on = d.occasion_on AND m.user_id = d.user_id AND m.kind = d.kind
+        FROM judged j
+        WHERE m.occasion_on = j.occasion_on AND m.user_id = j.user_id AND m.kind = j.kind
+          AND j.verdict IS NOT NULL
         RETURNING m.occasion_on, m.user_id, m.kind, m.fence, m.attempt, m.due_at, m.expires_at, m.years,
-            m.status, u.first_name, u.last_name, u.email
+            m.status, j.first_name, j.last_name, j.email
     )
-    SELECT * FROM claimed ORDER BY due_at, occasion_on, user_id, kind
-    """  # noqa: S608  # the three parts are our own literals
+    SELECT * FROM (
+        SELECT * FROM claimed
+        UNION ALL
+        SELECT occasion_on, user_id, kind, NULL, NULL, NULL, NULL, NULL, 'STALE', NULL, NULL, NULL
+        FROM judged WHERE verdict IS NULL
+    ) AS found
+    ORDER BY due_at, occasion_on, user_id, kind
+    """  # noqa: S608  # the parts are our own literals
 
 
-SETTLE = text("""
-    WITH outcome AS MATERIALIZED (
-        SELECT * FROM unnest(
-            CAST(:occasion_on AS date[]), CAST(:user_id AS uuid[]), CAST(:kind AS text[]),
-            CAST(:fence AS bigint[]), CAST(:status AS text[]), CAST(:reason AS text[]),
-            CAST(:retry_at AS timestamptz[])
-        ) AS o (occasion_on, user_id, kind, fence, status, reason, retry_at)
-    ), held AS MATERIALIZED (
-        SELECT m.occasion_on, m.user_id, m.kind, o.status, o.reason, o.retry_at
-        FROM messages m JOIN outcome o
-          ON m.occasion_on = o.occasion_on AND m.user_id = o.user_id AND m.kind = o.kind
-        WHERE m.status = 'SENDING' AND m.fence = o.fence
-        ORDER BY m.occasion_on, m.user_id, m.kind
-        FOR NO KEY UPDATE OF m
+# Rows are taken in the order of their keys, one look-up each: the scheduler's connections join in no other way.
+# A literal status would be one of the ledger's alone, and lead through all that is on its way for each outcome.
+_SETTLE = """
+    WITH clock AS MATERIALIZED (SELECT service_now() AS now),
+    outcome AS MATERIALIZED (
+        SELECT *, 'SENDING' AS held FROM unnest({arrays}) AS o ({columns})
+        ORDER BY o.occasion_on, o.user_id, o.kind
+    ), settled AS (
+        UPDATE messages m SET
+            {changes}, lease_until = NULL, updated_at = (SELECT now FROM clock)
+        FROM outcome o
+        WHERE m.occasion_on = o.occasion_on AND m.user_id = o.user_id AND m.kind = o.kind
+          AND m.status = o.held AND m.fence = o.fence
+        RETURNING m.status
     )
-    UPDATE messages m SET
-        status = h.status, reason = h.reason, retry_at = h.retry_at, lease_until = NULL,
-        sent_at = CASE WHEN h.status = 'SENT' THEN service_now() END,
-        updated_at = service_now()
-    FROM held h
-    WHERE m.occasion_on = h.occasion_on AND m.user_id = h.user_id AND m.kind = h.kind
-    RETURNING m.status
-""")
+    SELECT status, count(*) FROM settled GROUP BY status
+"""
+_FENCE_ARRAYS = """
+    CAST(:occasion_on AS date[]), CAST(:user_id AS uuid[]), CAST(:kind AS text[]), CAST(:fence AS bigint[])
+"""
+SETTLE_SENT = text(
+    _SETTLE.format(
+        arrays=_FENCE_ARRAYS,
+        columns="occasion_on, user_id, kind, fence",
+        changes="status = 'SENT', reason = NULL, sent_at = (SELECT now FROM clock)",
+    )
+)
+# What was given up by us after an attempt that may have arrived is UNKNOWN, as domain.message has it.
+SETTLE = text(
+    _SETTLE.format(
+        arrays=f"""{_FENCE_ARRAYS},
+            CAST(:status AS text[]), CAST(:reason AS text[]), CAST(:retry_at AS timestamptz[]),
+            CAST(:may_have_arrived AS boolean[]), CAST(:uncounted AS integer[])
+        """,
+        columns="occasion_on, user_id, kind, fence, status, reason, retry_at, may_have_arrived, uncounted",
+        changes="""
+            status = CASE
+                WHEN o.reason = 'attempts-used-up' AND (m.may_have_arrived OR o.may_have_arrived) THEN 'UNKNOWN'
+                ELSE o.status
+            END,
+            reason = CASE WHEN o.status = 'RETRYING' AND m.reason = 'operator' THEN 'operator' ELSE o.reason END,
+            retry_at = o.retry_at,
+            attempt = m.attempt - o.uncounted,
+            may_have_arrived = m.may_have_arrived OR o.may_have_arrived,
+            sent_at = CASE WHEN o.status = 'SENT' THEN (SELECT now FROM clock) END
+        """,
+    )
+)
 
 
-def reap(limit: int, shard: Shard, *, deduplicates: bool) -> str:
+def reap(limit: int, shard: Shard, *, retries: bool) -> str:
     """Return the statement that ends leases which have run out, by real time."""
-    outcome = (
-        "status = 'RETRYING', retry_at = service_now()"
-        if deduplicates
-        else "status = 'UNKNOWN', retry_at = NULL"
-    )
+    used_up = "m.attempt >= CAST(:attempts_max AS integer)" if retries else "true"
+    used_up_reason = "attempts-used-up" if retries else "lease-lost"
     return f"""
-    WITH lost AS MATERIALIZED (
-        SELECT m.occasion_on, m.user_id, m.kind
+    WITH clock AS MATERIALIZED (SELECT service_now() AS now),
+    lost AS MATERIALIZED (
+        SELECT m.occasion_on, m.user_id, m.kind, {used_up} AS is_last
         FROM messages m
         WHERE m.status = 'SENDING' AND m.lease_until < clock_timestamp() {_in(shard)}
         ORDER BY m.occasion_on, m.user_id, m.kind
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
     )
-    UPDATE messages m SET {outcome}, reason = 'lease-lost', lease_until = NULL, updated_at = service_now()
+    UPDATE messages m SET
+        status = CASE WHEN l.is_last THEN 'UNKNOWN' ELSE 'RETRYING' END,
+        reason = CASE WHEN l.is_last THEN '{used_up_reason}' WHEN m.reason = 'operator' THEN m.reason ELSE 'lease-lost' END,
+        retry_at = CASE WHEN NOT l.is_last THEN least((SELECT now FROM clock), m.expires_at) END,
+        lease_until = NULL, may_have_arrived = true, updated_at = (SELECT now FROM clock)
     FROM lost l
     WHERE m.occasion_on = l.occasion_on AND m.user_id = l.user_id AND m.kind = l.kind
     RETURNING m.status
     """  # noqa: S608  # the parts are our own literals
 
 
-def expire(status: str, moment: str, limit: int, shard: Shard) -> str:
-    """Return the statement that expires messages in *status*; *moment* is the column of its index."""
+def expire(limit: int, shard: Shard) -> str:
+    """Return the statement that ends what missed its window, those that missed it first."""
     return f"""
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     late AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind
         FROM messages m
-        WHERE m.status = '{status}' AND m.expires_at <= (SELECT now FROM clock)
+        WHERE {OPEN}
+          AND m.expires_at <= (SELECT now FROM clock)
           {_in(shard)}
-          {"AND m.due_at <= (SELECT now FROM clock)" if moment == "due_at" else ""}
-        ORDER BY m.{moment}
+        ORDER BY m.expires_at
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE messages m SET
-        status = 'EXPIRED', reason = 'window-passed', retry_at = NULL, updated_at = (SELECT now FROM clock)
+        status = CASE WHEN m.may_have_arrived THEN 'UNKNOWN' ELSE 'EXPIRED' END,
+        reason = 'window-passed', retry_at = NULL, updated_at = (SELECT now FROM clock)
     FROM late l
     WHERE m.occasion_on = l.occasion_on AND m.user_id = l.user_id AND m.kind = l.kind
     RETURNING m.status
@@ -195,25 +182,21 @@ def expire(status: str, moment: str, limit: int, shard: Shard) -> str:
 
 def next_due(shard: Shard) -> str:
     return f"""
-    SELECT least(
-        (SELECT min(m.due_at) FROM messages m
-         WHERE m.status = 'SCHEDULED' AND m.expires_at > (SELECT service_now()) {_in(shard)}),
-        (SELECT min(m.retry_at) FROM messages m
-         WHERE m.status = 'RETRYING' AND m.expires_at > (SELECT service_now()) {_in(shard)})
-    )
+    SELECT min({WANTED_AT}) FROM messages m
+    WHERE {OPEN} AND m.expires_at > (SELECT service_now()) {_in(shard)}
     """  # noqa: S608  # the parts are our own literals
 
 
 _COLUMNS = """
     occasion_on, user_id, kind, status, reason, due_at, expires_at, timezone, wall_time, years,
-    attempt, fence, retry_at, sent_at, created_at, updated_at
+    attempt, fence, retry_at, may_have_arrived, sent_at, created_at, updated_at
 """
 _ARRAYS = """
     CAST(:occasion_on AS date[]), CAST(:user_id AS uuid[]), CAST(:kind AS text[]), CAST(:status AS text[]),
     CAST(:reason AS text[]), CAST(:due_at AS timestamptz[]), CAST(:expires_at AS timestamptz[]),
     CAST(:timezone AS text[]), CAST(:wall_time AS text[]), CAST(:years AS smallint[]),
     CAST(:attempt AS integer[]), CAST(:fence AS bigint[]), CAST(:retry_at AS timestamptz[]),
-    CAST(:sent_at AS timestamptz[]), CAST(:created_at AS timestamptz[]), CAST(:updated_at AS timestamptz[])
+    CAST(:may_have_arrived AS boolean[]), CAST(:sent_at AS timestamptz[]), CAST(:created_at AS timestamptz[]), CAST(:updated_at AS timestamptz[])
 """
 
 ADD = text(f"""
@@ -228,7 +211,7 @@ CHANGE = text(f"""
     UPDATE messages m SET
         status = n.status, reason = n.reason, due_at = n.due_at, expires_at = n.expires_at,
         timezone = n.timezone, wall_time = n.wall_time, years = n.years, attempt = n.attempt,
-        retry_at = n.retry_at, sent_at = n.sent_at, updated_at = n.updated_at
+        retry_at = n.retry_at, may_have_arrived = n.may_have_arrived, sent_at = n.sent_at, updated_at = n.updated_at
     FROM unnest({_ARRAYS}) AS n ({_COLUMNS})
     WHERE m.occasion_on = n.occasion_on AND m.user_id = n.user_id AND m.kind = n.kind
     RETURNING m.status

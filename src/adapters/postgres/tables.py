@@ -3,6 +3,7 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Column,
     Computed,
     Date,
@@ -27,6 +28,8 @@ metadata = MetaData(
 
 LIVE_EMAIL = "uq_users_live_email"
 """The index by which an address belongs to one live user."""
+LIVE_EXTERNAL_ID = "uq_users_live_external_id"
+"""The same for an id of another system."""
 
 _instant = DateTime(timezone=True)
 
@@ -46,6 +49,7 @@ users = Table(
     Column("anniversary_month", SmallInteger, Computed("extract(month from anniversary_on)", persisted=True)),
     Column("anniversary_day", SmallInteger, Computed("extract(day from anniversary_on)", persisted=True)),
     Column("leap_day_rule", Text),
+    Column("external_id", Text),
     Column("version", BigInteger, nullable=False),
     Column("created_at", _instant, nullable=False),
     Column("updated_at", _instant, nullable=False),
@@ -71,6 +75,7 @@ messages = Table(
     Column("fence", BigInteger, nullable=False),
     Column("lease_until", _instant),
     Column("retry_at", _instant),
+    Column("may_have_arrived", Boolean, nullable=False),
     Column("sent_at", _instant),
     Column("created_at", _instant, nullable=False),
     Column("updated_at", _instant, nullable=False),

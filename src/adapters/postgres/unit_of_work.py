@@ -11,12 +11,16 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.database import means_unavailable
+from adapters.postgres.import_log import PostgresImportLog
 from adapters.postgres.messages import PostgresMessages
 from adapters.postgres.transaction import Transaction
+from adapters.postgres.upkeep import PostgresUpkeep
 from adapters.postgres.users import PostgresUsers
 from application.errors import CommitOutcomeUnknown, StoreUnavailable
+from application.import_ports import ImportLog
 from application.ports import EventHandler, Messages, UnitOfWork, Users
 from application.transaction_guard import TransactionMark
+from application.upkeep_ports import Upkeep
 
 log = structlog.get_logger()
 
@@ -24,10 +28,12 @@ log = structlog.get_logger()
 class PostgresUnitOfWork(UnitOfWork):
     """A transaction in read committed; what must not change meanwhile is locked by the repositories."""
 
-    __slots__ = ("_engine", "_handler", "_mark", "_transaction", "messages", "users")
+    __slots__ = ("_engine", "_handler", "_mark", "_transaction", "imports", "messages", "upkeep", "users")
 
     users: Users
     messages: Messages
+    imports: ImportLog
+    upkeep: Upkeep
 
     def __init__(self, engine: AsyncEngine, handler: EventHandler) -> None:
         self._engine = engine
@@ -48,6 +54,8 @@ class PostgresUnitOfWork(UnitOfWork):
         self._transaction = Transaction(connection)
         self.users = PostgresUsers(self._transaction)
         self.messages = PostgresMessages(self._transaction)
+        self.imports = PostgresImportLog(self._transaction)
+        self.upkeep = PostgresUpkeep(self._transaction)
         self._mark.begin()
         return self
 

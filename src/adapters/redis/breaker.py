@@ -18,7 +18,8 @@ LATEST = 20
 """So many outcomes are looked back at, if they all are of the last LATEST_WITHIN_S; half of them may fail."""
 LATEST_WITHIN_S = 1.0
 OPEN_FIRST_S = 1.0
-OPEN_MAX_S = 30.0
+OPEN_MAX_S = 2.0
+"""Not longer: while it is open, writes cannot delete what they change, and only the sweep does, a little later."""
 
 
 class State(StrEnum):

@@ -8,6 +8,7 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException
 
 Client: TypeAlias = Redis | RedisCluster
 
@@ -32,7 +33,10 @@ def open_client(url: str, *, connections_max: int, timeout_s: float = SOCKET_TIM
         "driver_info": None,  # as does telling the server who we are
     }
     if is_cluster:
-        return RedisCluster.from_url(address, max_connections=connections_max, **settings)
+        try:
+            return RedisCluster.from_url(address, max_connections=connections_max, **settings)
+        except RedisClusterException as error:
+            raise ValueError(str(error)) from None
     pool = ConnectionPool.from_url(address, max_connections=connections_max, **settings)
     return Redis.from_pool(pool)
 

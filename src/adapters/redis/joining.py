@@ -46,8 +46,7 @@ class JoinedLooks:
         loop = asyncio.get_running_loop()
         answer: Answer = loop.create_future()
         if not self._waiting and len(self._under_way) < UNDER_WAY_MAX:
-            # In nobody's context: it belongs to no request, and to no unit of work.
-            loop.call_soon(self._send, context=Context())
+            loop.call_soon(self._send)
         self._waiting.append((place, key, answer, loop.time()))
         look = await answer
         if look is None:
@@ -67,6 +66,7 @@ class JoinedLooks:
     def _send(self) -> None:
         while self._waiting and len(self._under_way) < UNDER_WAY_MAX:
             batch, self._waiting = self._waiting[:LOOKS_MAX], self._waiting[LOOKS_MAX:]
+            # In nobody's context: it belongs to no request, and to no unit of work.
             task = asyncio.create_task(self._carry_out(batch), context=Context())
             self._under_way.add(task)
             task.add_done_callback(self._end)

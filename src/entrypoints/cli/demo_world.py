@@ -9,7 +9,8 @@ from typing import Self
 
 import attrs
 
-from application.people_file import RowProblem, read_people
+from application.people_file import read_people
+from application.people_rows import RowProblem
 from application.statistics import Statistics
 from domain.due import SendPolicy
 from domain.message import MessageKey, Status
@@ -62,7 +63,7 @@ class World:
         people = read_people(resources.files("entrypoints.cli").joinpath(_PEOPLE).read_bytes())
         problems: Sequence[RowProblem] = ()
         async for report in self._service.http().import_users(people):
-            problems = report.problems
+            problems = report.errors
         await self._look_ahead()
         return problems
 

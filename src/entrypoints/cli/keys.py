@@ -1,7 +1,6 @@
 """The commands about keys: they work on the database, beside a running service and without one."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -15,21 +14,13 @@ from application.errors import KeyNotFound
 from domain.access import ApiKey, Scope
 from domain.errors import DomainError
 from entrypoints.cli.options import FILE_WIDTH, one_sentence, settings, utc, write_json
-from entrypoints.container.opening import FORESEEN, local_key, opened_service
-from entrypoints.settings import Settings
+from entrypoints.container.opening import FORESEEN, opened_service
 
 T = TypeVar("T")
 
-KEY_VARIABLE = "BIRTHDAYS_KEY"
 _WITHIN = (
     "A running service knows it at once; what it revokes or rotates it stops accepting within three seconds."
 )
-
-
-def local_headers(chosen: Settings, *, is_local: bool) -> dict[str, str]:
-    """Return what shows the service who we are: BIRTHDAYS_KEY, else, to a service of this machine, its own key."""
-    text = os.environ.get(KEY_VARIABLE, "").strip() or (local_key(chosen) if is_local else None)
-    return {} if text is None else {"Authorization": f"Bearer {text}"}
 
 
 @click.group("keys", epilog=_WITHIN)

@@ -9,6 +9,8 @@ _COMMANDS = {
     "demo": "demo:demo",
     "migrate": "plan:migrate_schema",
     "import": "people:import_people",
+    "undo": "people:undo_import",
+    "export": "exports:export_people",
     "simulate": "people:simulate_people",
     "upcoming": "plan:show_upcoming",
     "plan": "plan:plan_range",

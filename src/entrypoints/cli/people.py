@@ -3,30 +3,32 @@
 import csv
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
-import httpx
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from application.people_file import NotAPeopleFile, RowProblem, read_people
+from application.people_file import read_people
+from application.people_rows import NotAPeopleFile, RowProblem
 from application.simulation import simulate
 from domain.due import SendPolicy
 from domain.occasion import LeapDayRule
 from domain.plan import Owed
-from entrypoints.cli.keys import local_headers
 from entrypoints.cli.options import (
     SOME_LEFT_OUT,
     DateOption,
     one_sentence,
     ordered,
-    settings,
     utc,
     write_json,
 )
+from entrypoints.cli.reading import Reading, reading_options
+from entrypoints.cli.service_client import opened_client, refuse_problem
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _HEADER = ("email", "kind", "occasion_date", "due_at", "years")
@@ -43,20 +45,20 @@ _HEADER = ("email", "kind", "occasion_date", "due_at", "years")
     show_default=True,
     help="When a 29 February is kept in other years.",
 )
-@click.option("--timezone", help="The time zone of rows that name none.")
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of CSV.")
 @one_sentence(NotAPeopleFile)
 def simulate_people(
-    file: Path, first: date, last: date, leap_day_rule: str, timezone: str | None, *, as_json: bool
+    file: Path, first: date, last: date, leap_day_rule: str, reading: Reading, *, as_json: bool
 ) -> None:
-    """Print every message that the people of FILE (CSV) would get, in the order in which they go out.
+    """Print every message that the people of FILE (CSV or vCards) would get, in the order in which they go out.
 
     Needs no database and changes nothing. The columns are email, kind, occasion_date (local), due_at (UTC)
     and years (empty where the first year is not known).
     """
     ordered(first, last)
     policy = SendPolicy(leap_day_rule=LeapDayRule(leap_day_rule))
-    simulation = simulate(read_people(file.read_bytes(), default_timezone=timezone), policy, first, last)
+    simulation = simulate(read_people(file.read_bytes(), reading.options(last)), policy, first, last)
     rows = (_row(one) for one in simulation.messages)
     if as_json:
         write_json(dict(zip(_HEADER, row, strict=True)) for row in rows)
@@ -79,74 +81,117 @@ def _row(one: Owed) -> tuple[str, str, str, str, int | None]:
     )
 
 
-def _tell_problems(problems: Any) -> None:
+def _tell_problems(problems: Sequence[RowProblem]) -> None:
     for problem in problems:
         _tell_problem(problem)
-    if problems:
+    if not all(problem.is_warning for problem in problems):
         sys.exit(SOME_LEFT_OUT)
 
 
 def _tell_problem(problem: RowProblem) -> None:
     field = "" if problem.field is None else f"{problem.field}: "
-    click.echo(f"line {problem.line}: {field}{problem.reason}", err=True)
+    warning = "warning: " if problem.is_warning else ""
+    click.echo(f"line {problem.line}: {warning}{field}{problem.reason}", err=True)
 
 
 @click.command("import")
 @click.argument("file", type=_FILE)
 @click.option("--dry-run", is_flag=True, help="Tell what would change, and change nothing.")
-@click.option("--timezone", help="The time zone of rows that name none.")
+@reading_options
+@click.option("--complete", is_flag=True, help="FILE names everybody: deactivate who is not in it.")
+@click.option("--confirm", type=click.IntRange(min=0), help="How many people --complete may deactivate.")
+@click.option("--yes", is_flag=True, help="Do not ask; where nobody can answer, nothing is asked.")
 @click.option("--url", help="The running service; by default the one of this machine's settings.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def import_people(file: Path, timezone: str | None, url: str | None, *, dry_run: bool, as_json: bool) -> None:
-    """Put the people of FILE (CSV, UTF-8, a header line) into the running service.
+def import_people(
+    file: Path,
+    reading: Reading,
+    confirm: int | None,
+    url: str | None,
+    *,
+    dry_run: bool,
+    complete: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Put the people of FILE, CSV with a header line or vCards, into the running service.
 
-    A person is known by the e-mail address: new ones are registered, known ones changed where a cell says
-    something new. Bad rows are told with line and reason and left out, the others kept. Running it twice
-    changes nothing.
+    Encoding, delimiter and columns are recognised and told, among them the files of Google, Outlook and Excel.
+    A person is known by the external id or the e-mail address: new ones are registered, known ones changed
+    where a cell says something new. Bad rows are told with line and reason and left out, the others kept.
+    Running it twice changes nothing, and 'birthdays undo' takes it back.
+
+    On a terminal a dry run comes first, and then the question whether to go on.
     """
-    chosen = settings()
-    base = url or f"http://127.0.0.1:{chosen.port}"
-    parameters = {"dryRun": "true" if dry_run else "false"}
-    if timezone is not None:
-        parameters["defaultTimezone"] = timezone
-    try:
-        report = _upload(base, file.read_bytes(), parameters, local_headers(chosen, is_local=url is None))
-    except httpx.InvalidURL:
-        raise click.BadParameter("write it as http://127.0.0.1:8000.", param_hint="--url") from None
-    except httpx.TransportError as error:
-        raise click.ClickException(
-            f"No service answers at {base} ({type(error).__name__}). Start it with 'birthdays serve', or name it "
-            "with --url."
-        ) from None
+    parameters = {**reading.parameters(), "complete": "true" if complete else "false"}
+    data = file.read_bytes()
+    is_asked = sys.stdin.isatty() and sys.stdout.isatty() and not (yes or dry_run or as_json)
+    if is_asked:
+        tried = _upload(url, file, data, {**parameters, "dryRun": "true"})
+        _tell(tried)
+        click.confirm("Import them?", abort=True)
+        confirm = tried["deactivated"] if complete and confirm is None else confirm
+    parameters["dryRun"] = "true" if dry_run else "false"
+    if confirm is not None:
+        parameters["confirm"] = str(confirm)
+    report = _upload(url, file, data, parameters)
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
-        for problem in report["errors"]:
-            _tell_problem(RowProblem(**problem))
-        would = " would be" if dry_run else ""
-        click.echo(
-            f"{report['rows']} rows:{would} {report['created']} created, {report['updated']} updated, "
-            f"{report['unchanged']} unchanged, {report['failed']} left out"
-        )
+        _tell(report, with_problems=not is_asked)
     if report["failed"]:
         sys.exit(SOME_LEFT_OUT)
 
 
-def _upload(base: str, data: bytes, parameters: dict[str, str], who: dict[str, str]) -> dict[str, Any]:
+def _tell(report: Mapping[str, Any], *, with_problems: bool = True) -> None:
+    if with_problems:
+        _tell_recognised(report["recognised"], report["ignoredColumns"])
+        problems = [RowProblem(**one) for one in report["errors"]]
+        problems += [RowProblem(**one, is_warning=True) for one in report["warnings"]]
+        for problem in sorted(problems, key=lambda one: one.line):
+            _tell_problem(problem)
+    would = " would be" if report["dryRun"] else ""
+    deactivated = f", {report['deactivated']} deactivated" if report["deactivated"] else ""
+    click.echo(
+        f"{report['rows']} rows:{would} {report['created']} created, {report['updated']} updated, "
+        f"{report['unchanged']} unchanged{deactivated}, {report['failed']} left out"
+    )
+    if report["importId"] is not None and report["rows"] > report["unchanged"] + report["failed"]:
+        click.echo(f"Take it back with: birthdays undo {report['importId']}", err=True)
+
+
+def _tell_recognised(told: Mapping[str, Any], ignored: Sequence[str]) -> None:
+    parts = [told["format"], told["layout"], told["encoding"]]
+    if told["delimiter"] is not None:
+        parts.append(
+            {"\t": "tabs", ",": "commas", ";": "semicolons"}.get(told["delimiter"], told["delimiter"])
+        )
+    if told["dateOrder"] is not None:
+        parts.append(f"dates {told['dateOrder']}")
+    click.echo(f"read as: {', '.join(dict.fromkeys(parts))}", err=True)
+    if ignored:
+        click.echo(f"columns that say nothing here: {', '.join(repr(name) for name in ignored)}", err=True)
+
+
+def _upload(url: str | None, file: Path, data: bytes, parameters: Mapping[str, str]) -> Mapping[str, Any]:
     """Send the file and follow the service's progress; return its report."""
-    headers = {"Content-Type": "text/csv; charset=utf-8", "Accept": "application/x-ndjson", **who}
-    columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"))
+    media_type = "text/vcard" if file.suffix.lower() == ".vcf" else "text/csv"
+    headers = {"Content-Type": media_type, "Accept": "application/x-ndjson"}
+    columns = (
+        TextColumn("importing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("rows"),
+        TimeRemainingColumn(),
+    )
     console = Console(stderr=True)
     report: dict[str, Any] = {}
     with (
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
-        httpx.stream(
-            "POST", f"{base}/users/import", content=data, headers=headers, params=parameters, timeout=60
-        ) as answer,
+        opened_client(url) as client,
+        client.stream("POST", "/users/import", content=data, headers=headers, params=parameters) as answer,
     ):
-        if answer.status_code != httpx.codes.OK:
-            answer.read()
-            raise click.ClickException(_problem(answer))
+        refuse_problem(answer)
         task = progress.add_task("import", total=None)
         for line in answer.iter_lines():
             report = json.loads(line)
@@ -160,11 +205,19 @@ def _upload(base: str, data: bytes, parameters: dict[str, str], who: dict[str, s
     return report
 
 
-def _problem(answer: httpx.Response) -> str:
-    try:
-        problem = answer.json()
-        texts = [problem.get("detail") or problem["title"]]
-        texts += [f"{one['field']}: {one['detail']}" for one in problem.get("errors", ())]
-        return " ".join(texts)
-    except (ValueError, KeyError, AttributeError):
-        return f"The service answered {answer.status_code}; is it the birthday service that runs there?"
+@click.command("undo")
+@click.argument("import_id", type=click.UUID)
+@click.option("--url", help="The running service; by default the one of this machine's settings.")
+def undo_import(import_id: UUID, url: str | None) -> None:
+    """Take back what an import of the last thirty days did: its id is told when it ends.
+
+    Who came with it is deleted, and the others are as they were, but for those who were changed since.
+    """
+    with opened_client(url) as client:
+        answer = client.post(f"/imports/{import_id}/undo")
+        refuse_problem(answer)
+    report = answer.json()
+    click.echo(
+        f"{report['undone']} people as before, {report['changedSince']} changed since and left alone, "
+        f"{report['inTheWay']} whose address or id somebody else has now"
+    )

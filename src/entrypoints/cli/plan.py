@@ -95,7 +95,7 @@ def _shown(one: Owed) -> dict[str, Any]:
 def plan_range(first: date, last: date, *, dry_run: bool, as_json: bool) -> None:
     """Put the messages of a range of dates into the ledger now, instead of two days ahead.
 
-    What stands there already, and what is past, is left alone.
+    What stands there already is left alone; what is past its window is written down as expired.
     """
     ordered(first, last)
     if last - first > timedelta(days=_PLAN_DAYS_MAX):

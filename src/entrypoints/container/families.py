@@ -107,6 +107,8 @@ class PostgresAdapters(containers.DeclarativeContainer):
     announcer = providers.Singleton(Announcer)
     engine = providers.Singleton(open_engine, database_url)
     unit_of_work = providers.Factory(PostgresUnitOfWork, engine, announcer)
+    scheduler_engine = providers.Singleton(open_engine, database_url, pool_size=5, by_index=True)
+    scheduler_unit_of_work = providers.Factory(PostgresUnitOfWork, scheduler_engine, announcer)
     user_reader = providers.Singleton(PostgresUserReader, engine)
     message_reader = providers.Singleton(PostgresMessageReader, engine)
     api_keys = providers.Singleton(PostgresApiKeys, engine)
@@ -146,6 +148,7 @@ class MemoryAdapters(containers.DeclarativeContainer):
     store = providers.Singleton(MemoryStore, clock)
     invalidations = providers.Singleton(MemoryInvalidationLog, store)
     unit_of_work = providers.Factory(MemoryUnitOfWork, store, announcer)
+    scheduler_unit_of_work = unit_of_work
     user_reader = providers.Singleton(MemoryUserReader, store)
     message_reader = providers.Singleton(MemoryMessageReader, store)
     api_keys = providers.Singleton(MemoryApiKeys, store)

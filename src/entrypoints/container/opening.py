@@ -22,8 +22,8 @@ from adapters.postgres.database import (
 )
 from adapters.postgres.invalidations import write_invalidations
 from application.access import NewKey
+from application.deliveries import DeliveryChannel
 from application.errors import ApplicationError, StoreUnavailable
-from application.ports import DeliveryChannel
 from domain.access import NAME_MAX, KeyKind, Scope
 from entrypoints.container.families import PostgresAdapters, open_clock
 from entrypoints.container.wiring import Service
@@ -151,6 +151,7 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
         engine = adapters.engine()
         stack.push_async_callback(engine.dispose)
         stack.push_async_callback(adapters.outbox_engine().dispose)
+        stack.push_async_callback(adapters.scheduler_engine().dispose)
         if redis_url is not None:
             stack.push_async_callback(adapters.cache().aclose)
             stack.push_async_callback(adapters.permits().aclose)

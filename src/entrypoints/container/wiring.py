@@ -6,6 +6,7 @@ import time
 
 from dependency_injector import containers, providers
 
+from adapters.clock import SystemClock
 from adapters.codecs import COUNTS, REFERENCES, USERS, todays_lists
 from adapters.postgres.database import (
     POOL_SIZE,
@@ -15,16 +16,19 @@ from application.auditing import AuditHits
 from application.cached_reader import CachedUserReader, UncachedUserReader
 from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
+from application.exports import ExportUsers
 from application.imports import ImportUsers
 from application.limiting import Limiter
 from application.messages import ActOnMessage, GetMessage, ListMessages
 from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
-from application.planning import PlanMessages
+from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.texts import PreviewText
 from application.trust import Trust
+from application.undoing import UndoImport
 from application.upcoming import UpcomingMessages
+from application.upkeep import CompareClocks, DropOldMonths
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -77,6 +81,7 @@ class Cache(containers.DeclarativeContainer):
         auditor,
         providers.Singleton(RefreshTodaysLists, compute_list, lists),
         adapters.clock,
+        adapters.cache,
     )
 
 
@@ -88,6 +93,7 @@ class Service(containers.DeclarativeContainer):
 
     policy = settings.provided.policy
     unit_of_work = adapters.unit_of_work.provider
+    scheduler_unit_of_work = adapters.scheduler_unit_of_work.provider
     state = providers.Singleton(SchedulerState)
     cached = providers.Container(Cache, settings=settings, adapters=adapters)
     user_reader = providers.Selector(
@@ -98,6 +104,7 @@ class Service(containers.DeclarativeContainer):
     counts = providers.Selector(adapters.has_cache, yes=cached.counts, no=providers.Object(None))
     outbox_upkeep = providers.Singleton(OutboxUpkeep, providers.Singleton(TidyOutbox, adapters.invalidations))
 
+    plan_anew = providers.Singleton(PlanAnew, unit_of_work, policy)
     plan_messages = providers.Singleton(PlanMessages, unit_of_work, policy)
     upcoming_messages = providers.Singleton(
         UpcomingMessages, adapters.user_reader, adapters.message_reader, policy, adapters.clock
@@ -105,15 +112,27 @@ class Service(containers.DeclarativeContainer):
     scheduler = providers.Singleton(
         Scheduler,
         plan=plan_messages,
+        plan_open_anew=providers.Singleton(PlanOpenAnew, unit_of_work, plan_anew),
+        drop_old_months=providers.Singleton(DropOldMonths, unit_of_work, settings.provided.retention),
+        compare_clocks=providers.Singleton(CompareClocks, unit_of_work, providers.Singleton(SystemClock)),
         send_due=providers.Singleton(
             SendDueMessages,
-            unit_of_work,
+            scheduler_unit_of_work,
             adapters.channel,
             settings.provided.retry_policy,
             settings.provided.lease,
+            plan_anew,
+            settings.provided.rate_per_s,
+            settings.provided.burst,
         ),
-        keep=providers.Singleton(KeepLedger, unit_of_work, adapters.channel),
-        next_due=providers.Singleton(NextDue, unit_of_work),
+        keep=providers.Singleton(
+            KeepLedger,
+            scheduler_unit_of_work,
+            adapters.channel,
+            settings.provided.retry_policy,
+            settings.provided.retries_unknown,
+        ),
+        next_due=providers.Singleton(NextDue, scheduler_unit_of_work),
         policy=policy,
         clock=adapters.clock,
         state=state,
@@ -136,8 +155,12 @@ class Service(containers.DeclarativeContainer):
         get_user=providers.Singleton(GetUser, user_reader),
         find_user_by_email=providers.Singleton(FindUserByEmail, user_reader),
         list_users=providers.Singleton(ListUsers, adapters.user_reader),
-        upcoming_of_user=providers.Singleton(UpcomingOfUser, unit_of_work, policy),
+        upcoming_of_user=providers.Singleton(
+            UpcomingOfUser, adapters.user_reader, adapters.message_reader, policy, adapters.clock
+        ),
         import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
+        undo_import=providers.Singleton(UndoImport, unit_of_work, policy),
+        export_users=providers.Singleton(ExportUsers, adapters.user_reader, policy),
         todays_list=providers.Singleton(
             ShowTodaysList,
             cached.compute_list,

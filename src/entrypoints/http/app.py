@@ -20,8 +20,9 @@ from structlog.contextvars import bound_contextvars
 
 from application.observing import Metrics
 from entrypoints.http.access import Doorkeeper
+from entrypoints.http.exports import ExportController
 from entrypoints.http.health import HealthController
-from entrypoints.http.imports import ImportController
+from entrypoints.http.imports import ImportController, UndoController
 from entrypoints.http.keys import KeyController
 from entrypoints.http.limits import Throttle
 from entrypoints.http.login import LoginController
@@ -61,7 +62,9 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
     return Litestar(
         route_handlers=[
             UserController,
+            ExportController,
             ImportController,
+            UndoController,
             OccasionController,
             KeyController,
             LoginController,

@@ -74,21 +74,6 @@ UPCOMING: Mapping[str, Any] = {
     ],
     "past": [MESSAGE],
 }
-REPORT: Mapping[str, Any] = {
-    "rows": 3,
-    "created": 1,
-    "updated": 0,
-    "unchanged": 1,
-    "failed": 1,
-    "dryRun": False,
-    "ignoredColumns": ["department"],
-    "errors": [{"line": 4, "field": "birthday", "reason": "There is no such day in the calendar."}],
-}
-REPORT_LINES = (
-    '{"rows":3,"done":1}\n{"rows":3,"done":3}\n'
-    '{"rows":3,"created":2,"updated":0,"unchanged":0,"failed":1,"dryRun":false,"ignoredColumns":[],'
-    '"errors":[{"line":4,"field":"birthday","reason":"There is no such day in the calendar."}]}\n'
-)
 TODAYS_LIST: Mapping[str, Any] = {"date": "2026-12-10", "count": 1, "userIds": [USER["id"]]}
 STATISTICS: Mapping[str, Any] = {
     "now": "2026-12-10T09:00:00Z",
@@ -134,21 +119,6 @@ def _json_body(media_types: Sequence[str], example: Mapping[str, Any], needed: S
 NEW_USER = _json_body([JSON], ADA, NEEDED)
 USER_CHANGE = _json_body([JSON], CHANGE, ())
 USER_PATCH = _json_body([JSON, MERGE_PATCH], CHANGE, ())
-CSV_FILE = RequestBody(
-    required=True,
-    description="UTF-8, at most 20 MiB and 500000 lines, with a header line; the column 'email' is needed.",
-    content={
-        "text/csv": OpenAPIMediaType(
-            schema=Schema(type=_TEXT),
-            examples={
-                "file": shown_example(
-                    "email,first_name,last_name,timezone,birthday\n"
-                    "ada@example.com,Ada,Lovelace,Europe/London,1990-12-10\n"
-                )
-            },
-        )
-    },
-)
 
 
 def parameter(name: str, place: str, description: str, schema: Schema | None = None) -> Parameter:
@@ -178,18 +148,10 @@ STATUS = parameter(
 USER_ID = parameter(
     "userId", "query", "Only messages of this person.", Schema(type=_TEXT, format=OpenAPIFormat.UUID)
 )
-_YES_OR_NO = Schema(type=OpenAPIType.BOOLEAN, default=False)
-ERASE = parameter("erase", "query", "Remove the person's record and messages for good.", _YES_OR_NO)
-DRY_RUN = parameter("dryRun", "query", "Tell what would change, and change nothing.", _YES_OR_NO)
-DEFAULT_TIMEZONE = parameter("defaultTimezone", "query", "The time zone of rows that name none.")
+YES_OR_NO = Schema(type=OpenAPIType.BOOLEAN, default=False)
+ERASE = parameter("erase", "query", "Remove the person's record and messages for good.", YES_OR_NO)
 IF_MATCH = parameter("If-Match", "header", 'Only if the record still has this ETag, such as "3".')
 IF_NONE_MATCH = parameter("If-None-Match", "header", "Answer 304 if the record still has this ETag.")
-ACCEPT = parameter(
-    "Accept",
-    "header",
-    "application/x-ndjson streams a line of progress per chunk, and the report as last line.",
-)
-
 ETAG = {"ETag": "The record's version, as a strong tag."}
 SOURCE = {"X-Cache": "HIT, MISS or BYPASS: whether the answer came from the cache."}
 CACHED = {**ETAG, **SOURCE}

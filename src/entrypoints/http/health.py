@@ -6,6 +6,7 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 
 from application.errors import StoreUnavailable
+from application.upkeep import CLOCK_OFFSET_MAX
 from entrypoints.http.operations import operation
 from entrypoints.http.problems import RequestRefused
 from entrypoints.http.resources import HealthResource
@@ -66,6 +67,8 @@ class HealthController(Controller):
     async def scheduler(self, use_cases: NamedDependency[UseCases]) -> HealthResource:
         """Answer 503 while nothing is planned, or the scheduler's jobs fail one after the other."""
         state = use_cases.scheduler_state
+        if abs(state.clock_offset_s) > CLOCK_OFFSET_MAX.total_seconds():
+            raise _unwell("This machine's clock differs from the database's, so nothing is planned here.")
         if state.last_plan_at is None:
             raise _unwell("The scheduler has not planned yet.")
         if state.failures_in_a_row >= _FAILURES_MAX:

@@ -152,6 +152,8 @@ class Documented(Operation):
         answer.headers = {
             name: OpenAPIHeader(schema=_TEXT, description=text) for name, text in self.headers.items()
         }
+        if self.streamed and not self.answers:
+            answer.content = {}  # what Litestar takes for JSON is a file
         for media in (answer.content or {}).values():
             media.examples = {name: shown_example(value) for name, value in self.answers.items()}
         for media_type, text in self.streamed.items():

@@ -1,6 +1,7 @@
 """What a request says in its address: ids in the path, and parameters in the query."""
 
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -85,6 +86,14 @@ def yes_or_no(request: AnyRequest, name: str) -> bool:
     if text not in {None, "true", "false"}:
         raise bad_parameter(name, "Give true or false.")
     return text == "true"
+
+
+def one_of(request: AnyRequest, name: str, choices: Iterable[str]) -> str | None:
+    """Return a query parameter that must be one of *choices*, None where it is not given."""
+    text = one_parameter(request, name)
+    if text is not None and text not in {*choices}:
+        raise bad_parameter(name, f"Choose one of {', '.join(choices)}.")
+    return text
 
 
 def bad_parameter(name: str, detail: str) -> RequestRefused:

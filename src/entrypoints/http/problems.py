@@ -14,13 +14,16 @@ from application.errors import (
     ApplicationError,
     CommitOutcomeUnknown,
     EmailTaken,
+    ExternalIdTaken,
+    ImportNotFound,
     KeyNotFound,
     MessageNotFound,
     StoreUnavailable,
+    TooManyDeactivations,
     UserNotFound,
     VersionMismatch,
 )
-from application.people_file import NotAPeopleFile
+from application.people_rows import NotAPeopleFile
 from application.texts import LanguageUnknown
 from domain.errors import DomainError, IllegalTransition, InvalidField, InvalidFields
 from entrypoints.http.names import wire_name
@@ -37,9 +40,12 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     LanguageUnknown: HTTPStatus.NOT_FOUND,
     IllegalTransition: HTTPStatus.CONFLICT,
     EmailTaken: HTTPStatus.CONFLICT,
+    ExternalIdTaken: HTTPStatus.CONFLICT,
+    TooManyDeactivations: HTTPStatus.CONFLICT,
     UserNotFound: HTTPStatus.NOT_FOUND,
     KeyNotFound: HTTPStatus.NOT_FOUND,
     MessageNotFound: HTTPStatus.NOT_FOUND,
+    ImportNotFound: HTTPStatus.NOT_FOUND,
     VersionMismatch: HTTPStatus.PRECONDITION_FAILED,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     CommitOutcomeUnknown: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -7,8 +7,6 @@ from uuid import UUID
 import msgspec
 
 from application.access import NewKey
-from application.imports import ImportReport
-from application.people_file import RowProblem
 from application.statistics import Statistics
 from application.users import Upcoming, UpcomingMessage
 from application.views import MessageView, UserView
@@ -145,51 +143,6 @@ class TodaysListResource(Resource, frozen=True, kw_only=True):
     date: str
     count: int
     user_ids: Sequence[UUID]
-
-
-class RowProblemResource(Resource, frozen=True):
-    """Why a row of a file was left out; the header is line 1."""
-
-    line: int
-    field: str | None
-    reason: str
-
-    @classmethod
-    def of(cls, problem: RowProblem) -> "RowProblemResource":
-        return cls(problem.line, problem.field, problem.reason)
-
-
-class ImportProgress(Resource, frozen=True):
-    """How far an import is."""
-
-    rows: int
-    done: int
-
-
-class ImportResource(Resource, frozen=True, kw_only=True):
-    """What an import came to."""
-
-    rows: int
-    created: int
-    updated: int
-    unchanged: int
-    failed: int
-    dry_run: bool
-    ignored_columns: Sequence[str]
-    errors: Sequence[RowProblemResource]
-
-    @classmethod
-    def of(cls, report: ImportReport, *, dry_run: bool, ignored_columns: Sequence[str]) -> "ImportResource":
-        return cls(
-            rows=report.rows,
-            created=report.created,
-            updated=report.updated,
-            unchanged=report.unchanged,
-            failed=len({problem.line for problem in report.problems}),
-            dry_run=dry_run,
-            ignored_columns=ignored_columns,
-            errors=[RowProblemResource.of(problem) for problem in report.problems],
-        )
 
 
 class SchedulerResource(Resource, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ import attrs
 from application.access import Access
 from application.access_ports import Answers
 from application.cache_ports import CachePort
+from application.exports import ExportUsers
 from application.imports import ImportUsers
 from application.limiting import Limiter
 from application.messages import ActOnMessage, GetMessage, ListMessages
@@ -13,6 +14,7 @@ from application.occasions import ShowTodaysList
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
+from application.undoing import UndoImport
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -39,6 +41,8 @@ class UseCases:
     list_users: ListUsers
     upcoming_of_user: UpcomingOfUser
     import_users: ImportUsers
+    undo_import: UndoImport
+    export_users: ExportUsers
     todays_list: ShowTodaysList
     list_messages: ListMessages
     get_message: GetMessage

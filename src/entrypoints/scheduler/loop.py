@@ -9,11 +9,12 @@ import attrs
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from application.dispatch import KeepLedger, NextDue, SendDueMessages
+from application.dispatch import DispatchReport, KeepLedger, NextDue, SendDueMessages
 from application.errors import StoreUnavailable
-from application.planning import PlanMessages
+from application.planning import PlanMessages, PlanOpenAnew
 from application.ports import Clock
 from application.statistics import SchedulerState
+from application.upkeep import CLOCK_OFFSET_MAX, CompareClocks, DropOldMonths
 from domain.due import SendPolicy
 from domain.events import Event, MessagesChanged
 
@@ -21,8 +22,12 @@ log = structlog.get_logger()
 
 PLAN_EVERY = timedelta(hours=1)
 KEEP_EVERY_S = 2.0
+CLOCK_CHECK_EVERY_S = 60.0
 SLEEP_MAX = timedelta(minutes=5)
 """How long at most it sleeps without asking for the next due instant: another process may have planned."""
+PAUSE_MAX_S = 5.0
+LANES = 2
+"""How many batches of this process are on their way at once: PostgreSQL works on one while the other is sent."""
 _PAUSE_AFTER_FAILURE_S = (0.5, 1, 2, 5, 10)
 
 
@@ -31,6 +36,9 @@ class Scheduler:
     """The jobs and what wakes them. Every process may run one; nothing needs a leader."""
 
     plan: PlanMessages
+    plan_open_anew: PlanOpenAnew
+    drop_old_months: DropOldMonths
+    compare_clocks: CompareClocks
     send_due: SendDueMessages
     keep: KeepLedger
     next_due: NextDue
@@ -53,51 +61,97 @@ class Scheduler:
             jobs.create_task(self._repeat("dispatch", self._dispatch_tick, stopping))
             jobs.create_task(self._repeat("keep", self._keep_tick, stopping))
 
-    async def plan_now(self) -> None:
-        """Plan the window."""
+    async def plan_now(self) -> bool:
+        """Plan the window, and tell whether that was done: not by a clock that nobody can trust."""
+        offset = await self.compare_clocks()
+        self.state.clock_offset_s = offset.total_seconds()
+        if abs(offset) > CLOCK_OFFSET_MAX:
+            log.error("clock_doubted", offset_s=offset.total_seconds())
+            return False
         now = self.clock.now()
+        moved = await self.plan_open_anew()
         report = await self.plan()
         self.state.last_plan_at = now
         self.state.planned_until = self.policy.plan_dates(now)[1]
-        log.info("messages_planned", scheduled=report.scheduled, skipped=report.skipped)
+        log.info(
+            "messages_planned",
+            scheduled=report.scheduled,
+            skipped=report.skipped,
+            expired=report.expired,
+            moved=moved,
+        )
+        return True
 
     async def _plan_tick(self, stopping: asyncio.Event) -> None:
         now = self.clock.now()
         last = self.state.last_plan_at
         if last is None or _plan_due(last) <= now or last > now:
-            await self.plan_now()
+            if not await self.plan_now():
+                await _wait_for(CLOCK_CHECK_EVERY_S, stopping)
+                return
+            if months := await self.drop_old_months():
+                log.info("months_dropped", months=months)
         await self._sleep_until(_plan_due(self.state.last_plan_at or now), stopping)
 
     async def _dispatch_tick(self, stopping: asyncio.Event) -> None:
         self._poke.clear()
+        pause = await self._drain(stopping)
+        now = self.clock.now()
+        self.state.last_tick_at = now
+        if pause is not None:
+            # Of real time, and an operator may end it: it is looked at again now and then.
+            await _wait_for(min(pause.total_seconds(), PAUSE_MAX_S), stopping)
+            return
+        self.state.next_due_at = await self.next_due()
+        wake_at = min(self.state.next_due_at or now + SLEEP_MAX, now + SLEEP_MAX)
+        await self._sleep_until(wake_at, stopping, self._poke)
+
+    async def _drain(self, stopping: asyncio.Event) -> timedelta | None:
+        """Send until nothing is due; return for how long the channel takes nothing.
+
+        While one lane sends, another one claims or completes. What fails in one leaves the others their time.
+        """
+        first = await self._send_batch()
+        if not first.goes_on:
+            return first.pause
+        lanes = await asyncio.gather(
+            *(self._run_lane(stopping) for _ in range(LANES)), return_exceptions=True
+        )
+        for ended in lanes:
+            if isinstance(ended, BaseException):
+                raise ended
+        return next((ended for ended in lanes if isinstance(ended, timedelta)), None)
+
+    async def _run_lane(self, stopping: asyncio.Event) -> timedelta | None:
         while not stopping.is_set():
-            report = await self.send_due()
-            if report.claimed == 0:
-                break
+            report = await self._send_batch()
+            if not report.goes_on:
+                return report.pause
+        return None
+
+    async def _send_batch(self) -> DispatchReport:
+        report = await self.send_due()
+        if report.claimed:
             self.state.last_tick_at = self.clock.now()
             log.info(
                 "batch_settled",
                 claimed=report.claimed,
                 lost=report.lost,
+                stale=report.stale,
                 **{status.lower(): count for status, count in report.settled.items()},
             )
-        now = self.clock.now()
-        self.state.last_tick_at = now
-        self.state.next_due_at = await self.next_due()
-        wake_at = min(self.state.next_due_at or now + SLEEP_MAX, now + SLEEP_MAX)
-        await self._sleep_until(wake_at, stopping, self._poke)
+        return report
 
     async def _keep_tick(self, stopping: asyncio.Event) -> None:
         report = await self.keep()
-        if report.retrying or report.unknown or report.expired:
+        if report.changed:
             log.warning(
                 "ledger_kept", retrying=report.retrying, unknown=report.unknown, expired=report.expired
             )
             self._poke.set()
+            return  # there may be more
         # Leases are of real time, whatever the service's clock shows.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(KEEP_EVERY_S):
-                await stopping.wait()
+        await _wait_for(KEEP_EVERY_S, stopping)
 
     async def _sleep_until(self, instant: datetime, *wakers: asyncio.Event) -> None:
         """Sleep until *instant* by the service's clock, or until one of *wakers* is set."""
@@ -128,11 +182,15 @@ class Scheduler:
                         log.warning("tick_failed", error=type(error).__name__, failures=failures)
                     else:
                         log.exception("tick_failed", failures=failures)
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(pause_s):
-                            await stopping.wait()
+                    await _wait_for(pause_s, stopping)
                 self._failures[job] = failures
                 self.state.failures_in_a_row = max(self._failures.values())
+
+
+async def _wait_for(seconds: float, stopping: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
 
 
 async def _wait(waker: asyncio.Event) -> None:

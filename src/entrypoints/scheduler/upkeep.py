@@ -10,7 +10,7 @@ import structlog
 from application.access import NoteUses
 from application.access_ports import Answers
 from application.auditing import AuditHits
-from application.cache_ports import SHARDS, CacheUnavailable
+from application.cache_ports import SHARDS, CachePort, CacheUnavailable
 from application.counting import MessageCounts
 from application.errors import StoreUnavailable
 from application.occasions import RefreshTodaysLists, next_day
@@ -20,6 +20,7 @@ from application.trust import POLL_EVERY_S, Trust
 
 log = structlog.get_logger()
 
+PROBE_EVERY_S = 0.25
 TIDY_EVERY_S = 30.0
 NOTE_EVERY_S = 60.0
 FOLD_EVERY_S = 2.0
@@ -37,6 +38,7 @@ class CacheUpkeep:
     auditor: AuditHits
     refresh: RefreshTodaysLists
     clock: Clock
+    cache: CachePort
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep the cache true until *stopping* is set."""
@@ -44,6 +46,8 @@ class CacheUpkeep:
             auditing = jobs.create_task(self.auditor.run())
             refreshing = jobs.create_task(self._refresh_daily())
             jobs.create_task(_repeat(self.trust.try_to_renew, POLL_EVERY_S, stopping))
+            # So that a server which is back is found out by this, and not by a request that waits for it.
+            jobs.create_task(_repeat(self.cache.is_healthy, PROBE_EVERY_S, stopping))
             await _repeat(self._sweep, SWEEP_EVERY_S, stopping, self.at_once.overdue)
             auditing.cancel()
             refreshing.cancel()

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0004"
+revision = "0014"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,59 @@
+"""A scheduler whose machine's clock is wrong says so and does not plan."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from adapters.clock import SystemClock
+from application.planning import PlanOpenAnew
+from application.statistics import SchedulerState
+from application.upkeep import CompareClocks, DropOldMonths
+from entrypoints.scheduler.loop import Scheduler
+from tests.contract.adapters import POLICY
+from tests.use_cases.service import Service
+
+
+def _scheduler(service: Service) -> Scheduler:
+    return Scheduler(
+        plan=service.plan,
+        plan_open_anew=PlanOpenAnew(service.unit_of_work, service.plan_anew),
+        drop_old_months=DropOldMonths(service.unit_of_work, timedelta(days=1098)),
+        compare_clocks=CompareClocks(service.unit_of_work, SystemClock()),
+        send_due=service.send,
+        keep=service.keep,
+        next_due=service.next_due,
+        policy=POLICY,
+        clock=service.clock,
+        state=SchedulerState(),
+    )
+
+
+@pytest.mark.parametrize("off_s", (3, -3))
+async def test_by_a_wrong_clock_nothing_is_planned(off_s: int) -> None:
+    service = Service()
+    scheduler = _scheduler(service)
+    service.store.real_now = lambda: datetime.now(UTC) + timedelta(seconds=off_s)
+    with capture_logs() as logs:
+        assert not await scheduler.plan_now()
+    assert [line["event"] for line in logs] == ["clock_doubted"]
+    assert scheduler.state.last_plan_at is None
+    assert round(scheduler.state.clock_offset_s) == -off_s
+    service.store.real_now = lambda: datetime.now(UTC)
+    assert await scheduler.plan_now()
+    planned_at: datetime | None = scheduler.state.last_plan_at
+    assert planned_at == service.clock.now()
+    assert scheduler.state.clock_offset_s == 0
+
+
+async def test_a_wrong_clock_is_looked_at_again_and_does_not_keep_from_stopping() -> None:
+    service, stopping = Service(), asyncio.Event()
+    scheduler = _scheduler(service)
+    service.store.real_now = lambda: datetime.now(UTC) + timedelta(hours=1)
+    running = asyncio.create_task(scheduler.run(stopping))
+    await asyncio.sleep(0.05)
+    stopping.set()
+    async with asyncio.timeout(2):
+        await running
+    assert scheduler.state.last_plan_at is None

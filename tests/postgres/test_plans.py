@@ -1,0 +1,205 @@
+"""How PostgreSQL carries out what the scheduler asks all day: by its indexes, whatever plan it has cached."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.postgres import statements
+from adapters.postgres.database import open_engine, set_clock
+from adapters.postgres.plan_statement import BY_LOOK_UPS, PLAN, plan_parameters
+from application.ports import ALL_SHARDS, Shard
+from domain.due import zone_table
+from tests.contract.adapters import POLICY, START
+from tests.contract.people import BERLIN, PI_DAY
+from tests.servers import fresh_engine
+
+pytestmark = pytest.mark.servers
+
+_ROWS = 50_000
+_BATCH = 500
+
+# Three months; a day's worth of everything that is due, waits, is on its way or late, and much that is done.
+_LEDGER = f"""
+    INSERT INTO users (
+        id, first_name, last_name, email, timezone, birthday_month, birthday_day, version, created_at,
+        updated_at, birthday_known_at, anniversary_known_at
+    )
+    SELECT gen_random_uuid(), 'Ada', 'Lovelace', 'p' || n || '@example.com', 'Europe/Berlin', 3, 14, 1,
+        '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01'
+    FROM generate_series(1, {_ROWS}) n;
+    INSERT INTO messages (
+        occasion_on, user_id, kind, status, due_at, expires_at, timezone, wall_time, retry_at, lease_until,
+        created_at, updated_at, fence
+    )
+    SELECT
+        CASE WHEN n % 10 < 7 THEN date '2027-01-15' + (n % 50) ELSE date '2027-03-14' END,
+        id, 'BIRTHDAY', s.status, d.due_at, d.due_at + interval '24 h', 'Europe/Berlin', 'exact',
+        CASE WHEN s.status = 'RETRYING' THEN d.due_at + interval '10 min' END,
+        CASE WHEN s.status = 'SENDING' THEN clock_timestamp() + (n % 100 - 3) * interval '1 min' END,
+        '2027-01-01', '2027-01-01', 1
+    FROM (SELECT id, (row_number() OVER ())::int AS n FROM users) u
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN n % 10 < 7 THEN 'SENT' WHEN n % 100 = 7 THEN 'SENDING' WHEN n % 100 = 8 THEN 'RETRYING'
+        ELSE 'SCHEDULED' END AS status) s
+    CROSS JOIN LATERAL (SELECT timestamptz '2027-03-12 13:00+00' + (n % 48) * interval '1 h' AS due_at) d;
+"""
+
+
+@pytest.fixture
+async def ledger(postgres_url: str) -> AsyncIterator[AsyncEngine]:
+    async with fresh_engine(postgres_url) as engine:
+        await set_clock(engine, START, speed=0)
+        async with engine.begin() as connection:
+            for month in ("2027-01-01", "2027-02-01", "2027-03-01", "2027-04-01"):
+                name = f"messages_{month[:7].replace('-', '_')}"
+                await connection.execute(
+                    text(
+                        f"CREATE TABLE {name} PARTITION OF messages FOR VALUES FROM ('{month}')"
+                        f" TO (date '{month}' + interval '1 month')"
+                    )
+                )
+            for statement in _LEDGER.split(";"):
+                if statement.strip():
+                    await connection.execute(text(statement))
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.execute(text("VACUUM (ANALYZE) messages, users"))
+        yield engine
+
+
+_CLAIM = {"lease": timedelta(seconds=15), "default_rule": "feb28"}
+_STATEMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "claim": (statements.claim(_BATCH, ALL_SHARDS), _CLAIM),
+    "claim of a shard": (statements.claim(_BATCH, Shard(1, 4)), _CLAIM),
+    "reap": (statements.reap(_BATCH, ALL_SHARDS, retries=True), {"attempts_max": 12}),
+    "expire": (statements.expire(_BATCH, ALL_SHARDS), {}),
+    "next due": (statements.next_due(ALL_SHARDS), {}),
+}
+_MODES = ("force_custom_plan", "force_generic_plan")
+
+
+async def test_what_the_scheduler_asks_all_day_is_found_by_an_index(ledger: AsyncEngine) -> None:
+    engine = open_engine(ledger.url.render_as_string(hide_password=False), by_index=True)
+    for mode in _MODES:
+        for name, (statement, parameters) in _STATEMENTS.items():
+            plan = await _explained(engine, mode, statement, parameters)
+            nodes = list(_nodes(plan))
+            scanned = [node for node in nodes if node["Node Type"] == "Seq Scan"]
+            assert [node for node in scanned if node["Actual Rows"] * node["Actual Loops"] > 100] == [], name
+            indexes = {node.get("Index Name", "") for node in nodes}
+            wanted = {"reap": "lease_until", "expire": "expires_at"}.get(name, "coalesce")
+            assert any(wanted in index for index in indexes), (name, indexes)
+            read = max(_rows_read(node) for node in nodes)
+            # A claim passes over what is past its window, a shard over the others' rows.
+            assert read <= 10 * _BATCH, (name, mode, read)
+    await engine.dispose()
+
+
+async def test_an_outcome_costs_a_look_up_by_its_key_whatever_the_statistics_say(ledger: AsyncEngine) -> None:
+    """Also if the ledger had nothing on its way when it was looked at last."""
+    engine = open_engine(ledger.url.render_as_string(hide_password=False), by_index=True)
+    async with engine.begin() as connection:
+        await connection.execute(text("DELETE FROM messages WHERE status = 'SENDING'"))
+        await connection.execute(text("ANALYZE messages"))
+        found = await connection.execute(
+            text(
+                "UPDATE messages SET status = 'SENDING' WHERE status = 'SCHEDULED'"
+                " RETURNING occasion_on, user_id, kind, fence"
+            )
+        )
+        rows = found.all()[:_BATCH]
+    fenced = {
+        "occasion_on": [row.occasion_on for row in rows],
+        "user_id": [row.user_id for row in rows],
+        "kind": [row.kind for row in rows],
+        "fence": [row.fence for row in rows],
+    }
+    outcomes = {
+        "status": ["SENT"] * len(rows),
+        "reason": [None] * len(rows),
+        "retry_at": [None] * len(rows),
+        "may_have_arrived": [False] * len(rows),
+        "uncounted": [0] * len(rows),
+    }
+    for statistics in ("stale", "fresh"):
+        if statistics == "fresh":
+            async with engine.begin() as connection:
+                await connection.execute(text("ANALYZE messages"))
+        for mode in _MODES:
+            for statement, parameters in (
+                (statements.SETTLE_SENT, fenced),
+                (statements.SETTLE, fenced | outcomes),
+            ):
+                nodes = list(_nodes(await _explained(engine, mode, statement.text, parameters)))
+                assert max(_rows_read(node) for node in nodes) <= 2 * _BATCH, (statistics, mode)
+                assert "Seq Scan" not in {node["Node Type"] for node in nodes}, (statistics, mode)
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("is_known", (True, False), ids=("with statistics", "without statistics"))
+async def test_a_plan_looks_up_each_message_also_in_a_month_that_was_empty(
+    ledger: AsyncEngine, *, is_known: bool
+) -> None:
+    """Statistics of messages are from before the plan, as they are whenever a plan is repeated.
+
+    Those of people may not be there at all, after a first import.
+    """
+    async with ledger.begin() as connection:
+        await connection.execute(text("DELETE FROM messages"))
+        if not is_known:
+            await connection.execute(text("ALTER TABLE users SET (autovacuum_enabled = off)"))
+            await connection.execute(text("SELECT pg_clear_relation_stats('public', 'users')"))
+            await connection.execute(
+                text("""
+                SELECT pg_clear_attribute_stats('public', 'users', attname::text, false)
+                FROM pg_attribute WHERE attrelid = 'users'::regclass AND attnum > 0
+            """)
+            )
+    async with ledger.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text("VACUUM (ANALYZE) messages"))
+    table = zone_table(POLICY, PI_DAY, PI_DAY, [BERLIN])
+    parameters = {**plan_parameters(table, POLICY, ALL_SHARDS), "now": START}
+    async with ledger.begin() as connection, asyncio.timeout(60):
+        await connection.execute(BY_LOOK_UPS)
+        assert (await connection.execute(PLAN, parameters)).all() == [("SCHEDULED", _ROWS)]
+    async with ledger.connect() as connection, asyncio.timeout(60):
+        await connection.execute(BY_LOOK_UPS)
+        found = (
+            await connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {PLAN.text}"), parameters)
+        ).scalar_one()
+    plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    assert max(_rows_read(node) for node in _nodes(plan)) <= 2 * _ROWS
+
+
+async def _explained(
+    engine: AsyncEngine, mode: str, statement: str, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Carry *statement* out, take it back, and return what PostgreSQL did."""
+    async with engine.connect() as connection:
+        await connection.execute(text(f"SET LOCAL plan_cache_mode = {mode}"))
+        explained = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
+        found = (await connection.execute(explained, dict(parameters))).scalar_one()
+        await connection.rollback()
+    plans: list[dict[str, Any]] = json.loads(found) if isinstance(found, str) else found
+    return dict(plans[0]["Plan"])
+
+
+def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from _nodes(part)
+
+
+def _rows_read(node: Mapping[str, Any]) -> float:
+    """Return how many rows of a table a node has looked at, those included that it threw away."""
+    if "Relation Name" not in node or node["Node Type"] == "ModifyTable":
+        return 0
+    loops = node["Actual Loops"]
+    return float((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * loops)
