@@ -3,6 +3,7 @@
 ApplicationError
 ├── UserNotFound
 ├── MessageNotFound
+├── KeyNotFound
 ├── EmailTaken              somebody else has this address
 ├── ExternalIdTaken         somebody else has this id of another system
 ├── ImportNotFound          nobody remembers such an import
@@ -26,6 +27,10 @@ class UserNotFound(ApplicationError):
 
 class MessageNotFound(ApplicationError):
     """There is no such message."""
+
+
+class KeyNotFound(ApplicationError):
+    """There is no such key."""
 
 
 class EmailTaken(ApplicationError):

@@ -5,12 +5,14 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import time, timedelta
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 import attrs
 
+from application.limiting import LIMITS, RequestClass
 from domain.due import NINE, SendPolicy
 from domain.message import RetryPolicy
 from domain.occasion import LeapDayRule
@@ -53,6 +55,10 @@ class Settings:
 
     data_dir: Path
     host: str = "127.0.0.1"
+    is_open: bool = False
+    """Whether nobody is asked for a key."""
+    limits: Mapping[RequestClass, int] = attrs.field(factory=lambda: LIMITS)
+    """How many requests a key has per minute."""
     port: int
     database_url: str | None = attrs.field(repr=False)
     redis_url: str | None = attrs.field(repr=False)
@@ -82,8 +88,20 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Read the variables; those that are not set, or empty, have their defaults. Raises InvalidSetting."""
         read = _Reader(os.environ if environment is None else environment)
+        host, is_open = (
+            read("BIRTHDAYS_HOST", "127.0.0.1", _own_address),
+            read("BIRTHDAYS_AUTH", "on", _on_or_off),
+        )
+        if is_open and not ip_address(host).is_loopback:
+            raise InvalidSetting(
+                f"BIRTHDAYS_AUTH cannot be used: without keys it serves this machine alone, and not {host}: "
+                "leave it on, or BIRTHDAYS_HOST at 127.0.0.1."
+            )
         channel = read("BIRTHDAYS_CHANNEL", "maildir", _one_of(*CHANNELS))
         return cls(
+            host=host,
+            is_open=is_open,
+            limits=LIMITS | read("BIRTHDAYS_LIMITS", "", _limits),
             data_dir=read("BIRTHDAYS_DATA_DIR", "var", Path).absolute(),
             port=read("BIRTHDAYS_PORT", "8000", _port),
             database_url=read("DATABASE_URL", "", str) or None,
@@ -218,6 +236,30 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return convert
+
+
+def _own_address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError("give an address of this machine, such as 127.0.0.1 or 0.0.0.0.") from None
+
+
+def _on_or_off(text: str) -> bool:
+    """Return whether it is off."""
+    return _one_of("on", "off")(text) == "off"
+
+
+def _limits(text: str) -> dict[RequestClass, int]:
+    limits: dict[RequestClass, int] = {}
+    for part in filter(None, text.split(",")):
+        name, _, number = part.partition("=")
+        if name.strip() not in set(RequestClass):
+            raise ValueError(
+                f"give requests per minute, as read=1000,write=100, of {', '.join(RequestClass)}."
+            )
+        limits[RequestClass(name.strip())] = _whole(1, 100_000_000)(number.strip())
+    return limits
 
 
 def _number(least: float, most: float) -> Callable[[str], float]:

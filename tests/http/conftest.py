@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from litestar.testing import TestClient
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from application.statistics import SchedulerState
 from entrypoints.http.use_cases import UseCases
-from tests.http.world import Api, app_of, use_cases_of
+from tests.http.world import Api, client_of, use_cases_of
 from tests.use_cases.service import Service
 
 
@@ -31,7 +30,7 @@ def use_cases(service: Service, state: SchedulerState) -> UseCases:
 
 @pytest.fixture
 def api(service: Service, use_cases: UseCases, logged: list[EventDict]) -> Iterator[Api]:
-    with TestClient(app_of(use_cases)) as client:
+    with client_of(use_cases) as client:
         yield Api(service, client)
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import attrs
 import pytest
-from litestar.testing import TestClient
 from structlog.typing import EventDict
 
 from application.statistics import SchedulerState
 from tests.http.document import operation_at, operations
-from tests.http.world import ADA, NO_MESSAGE, NOBODY, Api, app_of, problem, use_cases_of
+from tests.http.world import ADA, NO_MESSAGE, NOBODY, Api, client_of, problem, use_cases_of
 from tests.use_cases.service import Service
 
 SECRETS = ("ebulon", "1877", "Zürich")
@@ -107,6 +106,21 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("?userId=zebulon@example.com", 422, {}),
         ("?userId=1877-07-07", 422, {}),
     ),
+    "POST /messages/{key}/cancel": (("", 400, {"headers": {"idempotency-key": "zebulon" * 60}}),),
+    "POST /imports/{id}/undo": (("", 400, {"headers": {"idempotency-key": "zebulon" * 60}}),),
+    "POST /keys": (
+        ("", 422, {"json": {"name": "Zebulon\n" * 60, "scopes": ["users:read"]}}),
+        ("", 422, {"json": {"name": "Zebulon", "scopes": ["zebulon"], "expiresInDays": 1877}}),
+        ("", 422, {"json": {"name": ["Zebulon"], "scopes": "zebulon", "expiresInDays": "1877-07-07"}}),
+        ("", 422, {"json": {"zebulon@example.com": 1877}}),
+        ("", 400, {"content": b'{"name": "Zebulon"', "headers": JSON}),
+        ("", 400, {"json": {"name": "Zebulon"}, "headers": {"idempotency-key": "zebulon"}}),
+        ("", 415, {"content": b'{"name": "Zebulon"}', "headers": {"content-type": "text/plain"}}),
+    ),
+    "POST /keys/{id}/rotate": (
+        ("?overlapHours=1877", 422, {}),
+        ("", 400, {"headers": {"idempotency-key": "zebulon"}}),
+    ),
     "GET /templates/{kind}/preview": (
         ("?language=zebulon", 422, {}),
         ("?years=1877", 422, {}),
@@ -140,7 +154,7 @@ def cases() -> Iterator[Any]:
 def api() -> Iterator[Api]:
     """One for the whole table, since no row of it may change anything."""
     service = Service()
-    with TestClient(app_of(use_cases_of(service, SchedulerState()))) as client:
+    with client_of(use_cases_of(service, SchedulerState())) as client:
         yield Api(service, client)
 
 

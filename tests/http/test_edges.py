@@ -13,7 +13,7 @@ from entrypoints.http.app import create_app, with_edges
 from entrypoints.http.use_cases import UseCases
 from tests.http.world import NOBODY, Api
 
-OWN = {"x-request-id", "date"}
+OWN = {"x-request-id", "date", "ratelimit"}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from http import HTTPStatus
 
 import pytest
-from litestar.testing import TestClient
 from structlog.typing import EventDict
 
 from adapters.memory.unit_of_work import MemoryUnitOfWork
@@ -12,7 +11,7 @@ from application.errors import ApplicationError, CommitOutcomeUnknown
 from application.statistics import SchedulerState
 from application.views import UserView
 from domain.user import UserId
-from tests.http.world import ADA, NO_MESSAGE, NOBODY, Api, app_of, problem, use_cases_of
+from tests.http.world import ADA, NO_MESSAGE, NOBODY, Api, client_of, problem, use_cases_of
 from tests.use_cases.service import Service
 
 NEEDS_THE_STORE = (
@@ -56,7 +55,7 @@ class UnknownOutcome(MemoryUnitOfWork):
 
 def test_a_commit_of_unknown_outcome_asks_to_look_first(service: Service, state: SchedulerState) -> None:
     use_cases = use_cases_of(service, state, unit_of_work=lambda: UnknownOutcome(service.store))
-    with TestClient(app_of(use_cases)) as client:
+    with client_of(use_cases) as client:
         answer = client.post("/users", json=dict(ADA))
     found = problem(answer, HTTPStatus.SERVICE_UNAVAILABLE)
     assert "Read the record before you repeat the change." in found["detail"]
@@ -76,7 +75,7 @@ class Defective(MemoryUserReader):
 def test_what_nobody_foresaw_is_a_problem_too_and_logged_once_without_what_was_asked(
     service: Service, state: SchedulerState, logged: list[EventDict]
 ) -> None:
-    with TestClient(app_of(use_cases_of(service, state, users=Defective(service.store)))) as client:
+    with client_of(use_cases_of(service, state, users=Defective(service.store))) as client:
         answers = [
             client.get(f"/users/{NOBODY}", headers={"x-request-id": "one"}),
             client.get("/users?email=ada@example.com", headers={"x-request-id": "two"}),

@@ -15,7 +15,7 @@ from structlog.typing import EventDict
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from application.errors import CommitOutcomeUnknown, StoreUnavailable
 from application.statistics import SchedulerState
-from tests.http.world import Api, app_of, problem, reasons, use_cases_of
+from tests.http.world import AS_ADMIN, Api, app_of, problem, reasons, use_cases_of
 from tests.use_cases.service import Service
 
 HEADER = "email,first_name,last_name,timezone,birthday,department"
@@ -249,7 +249,11 @@ async def answers(app: ASGIApp, data: str, accept: str) -> tuple[int, Mapping[by
         "raw_path": b"/users/import",
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"content-type", b"text/csv"), (b"accept", accept.encode())],
+        "headers": [
+            (b"authorization", AS_ADMIN["Authorization"].encode()),
+            (b"content-type", b"text/csv"),
+            (b"accept", accept.encode()),
+        ],
     }
     await app(scope, receive, send_)
     return sent[0]["status"], dict(sent[0]["headers"]), [message["body"] for message in sent[1:]]

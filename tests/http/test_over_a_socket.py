@@ -13,12 +13,13 @@ from litestar.types import ASGIApp
 from structlog.typing import EventDict
 
 from application.statistics import SchedulerState
-from tests.http.world import ADA, app_of, use_cases_of
+from tests.http.world import ADA, AS_ADMIN, app_of, use_cases_of
 from tests.use_cases.service import Service
 
 pytestmark = pytest.mark.slow
 
 WITHIN_S = 10
+_AS_ADMIN = [f"{name}: {value}" for name, value in AS_ADMIN.items()]
 
 
 @attrs.frozen
@@ -38,7 +39,7 @@ class Connection:
     writer: asyncio.StreamWriter
 
     async def ask(self, request: str, *headers: str, body: bytes = b"", is_whole: bool = True) -> Answer:
-        lines = [f"{request} HTTP/1.1", "Host: localhost", *headers]
+        lines = [f"{request} HTTP/1.1", "Host: localhost", *_AS_ADMIN, *headers]
         if body and is_whole:
             lines.append(f"Content-Length: {len(body)}")
         self.writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
@@ -129,7 +130,8 @@ async def test_who_goes_away_in_the_middle_of_a_body_is_not_our_failure(
     connection: Connection, logged: list[EventDict]
 ) -> None:
     connection.writer.write(
-        b"POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"POST /users HTTP/1.1\r\nHost: localhost\r\n{_AS_ADMIN[0]}\r\n".encode()
+        + b"Content-Type: application/json\r\n"
         b'Content-Length: 200\r\n\r\n{"firstName": '
     )
     await connection.writer.drain()
@@ -168,7 +170,8 @@ async def test_lines_are_sent_as_they_come(connection: Connection) -> None:
     rows = "".join(f"p{number}@example.com,P,L,UTC\n" for number in range(1100))
     data = f"email,first_name,last_name,timezone\n{rows}".encode()
     connection.writer.write(
-        b"POST /users/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n"
+        f"POST /users/import HTTP/1.1\r\nHost: localhost\r\n{_AS_ADMIN[0]}\r\n".encode()
+        + b"Content-Type: text/csv\r\n"
         b"Accept: application/x-ndjson\r\nContent-Length: %d\r\n\r\n" % len(data) + data
     )
     async with asyncio.timeout(WITHIN_S):

@@ -10,10 +10,16 @@ from litestar.testing import TestClient
 from litestar.types import ASGIApp
 
 from adapters.delivery.texts import JinjaTexts
+from adapters.memory.answers import MemoryAnswers
+from adapters.memory.api_keys import MemoryApiKeys
+from adapters.memory.permits import MemoryPermits
 from adapters.metrics import PrometheusMetrics
+from application.access import Access, NewKey
 from application.cached_reader import UncachedUserReader
 from application.exports import ExportUsers
 from application.imports import ImportUsers
+from application.key_texts import new_key_text
+from application.limiting import LIMITS, Limiter
 from application.messages import GetMessage, ListMessages
 from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.ports import UnitOfWorkFactory, UserReader
@@ -29,9 +35,10 @@ from application.users import (
     RemoveUser,
     UpcomingOfUser,
 )
+from domain.access import ApiKey, Scope
 from entrypoints.http.app import create_app, with_edges
 from entrypoints.http.use_cases import UseCases
-from tests.contract.adapters import POLICY
+from tests.contract.adapters import POLICY, START
 from tests.use_cases.service import Service
 
 T = TypeVar("T")
@@ -44,6 +51,18 @@ ADA: Mapping[str, Any] = {
     "birthdayDate": "1990-03-14",
 }
 """Somebody who turns 37 tomorrow: the clock stands at noon on 13 March 2027, UTC."""
+
+
+def _admin() -> NewKey:
+    text = new_key_text("ad0000000000")
+    scopes = frozenset({Scope.ADMIN})
+    key = ApiKey(id=text.id, name="tests", scopes=scopes, digest=text.digest, created_at=START)
+    return NewKey(key, text.text)
+
+
+ADMIN = _admin()
+"""A key that may do everything, and that every world knows."""
+AS_ADMIN = {"Authorization": f"Bearer {ADMIN.text}"}
 NOBODY = "01900000-0000-7000-8000-000000000000"
 NO_MESSAGE = f"2027-03-14.birthday.{NOBODY}"
 
@@ -57,7 +76,13 @@ def use_cases_of(
 ) -> UseCases:
     """Wire the use cases as the service does, on other adapters where they are given."""
     users, unit_of_work = users or service.users, unit_of_work or service.unit_of_work
+    keys = MemoryApiKeys(service.store)
+    # Put there by hand: nobody waits here, and no test begins with making a key.
+    keys._held[ADMIN.key.id] = ADMIN.key
     return UseCases(
+        access=Access.over(keys, service.clock),
+        limiter=Limiter(MemoryPermits(), LIMITS, lambda: service.clock.now().timestamp()),
+        answers=MemoryAnswers(service.store),
         register_user=RegisterUser(unit_of_work, POLICY),
         change_user=ChangeUser(unit_of_work, POLICY),
         remove_user=RemoveUser(unit_of_work, POLICY),
@@ -79,6 +104,13 @@ def use_cases_of(
         scheduler_state=state,
         clock=service.clock,
     )
+
+
+def client_of(use_cases: UseCases) -> TestClient[ASGIApp]:
+    """Return a client who shows a key that may do everything."""
+    client = TestClient(app_of(use_cases))
+    client.headers.update(AS_ADMIN)
+    return client
 
 
 def app_of(use_cases: UseCases) -> ASGIApp:

@@ -61,7 +61,9 @@ class RunningService:
 
     @property
     def api(self) -> httpx.Client:
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
+        key = self.folder / "local.key"
+        headers = {"Authorization": f"Bearer {key.read_text().strip()}"} if key.exists() else {}
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20, headers=headers)
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_WITHIN_S

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import attrs
 
+from application.access_ports import Answer
 from application.cache_ports import shard_of
 from application.errors import StoreUnavailable
 from application.import_ports import ImportChange, ImportId
@@ -99,6 +100,17 @@ def _real_now() -> datetime:
 
 
 @attrs.define(eq=False)
+class KeptAnswer:
+    """A claim, and the answer once there is one; without a fingerprint it is erased. Instants are monotonic."""
+
+    fingerprint: bytes | None
+    token: str
+    claimed_until_s: float
+    forget_s: float
+    answer: Answer | None = None
+
+
+@attrs.define(eq=False)
 class MemoryStore:
     """The committed state, the outbox, and the lock by which one unit of work goes after the other.
 
@@ -110,6 +122,7 @@ class MemoryStore:
     jitter: Callable[[], float] = random.random
     is_reachable: bool = True
     real_now: Callable[[], datetime] = _real_now
+    answers: dict[tuple[str, str], KeptAnswer] = attrs.field(factory=dict, init=False)
     _state: State = attrs.field(factory=State, init=False)
     _outboxes: dict[int, Outbox] = attrs.field(factory=dict, init=False)
     _lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
@@ -145,6 +158,9 @@ class MemoryStore:
         if not self.is_reachable:
             raise StoreUnavailable
         self._state = state
+        self._erase_answers(
+            {event.user.id for event in events if isinstance(event, UserDeleted) and event.erased}
+        )
         changed = [event for event in events if isinstance(event, UserChanged | UserDeleted)]
         if len(changed) > _BULK:
             outbox = self.outbox(shard_of(EVERYTHING))
@@ -158,6 +174,11 @@ class MemoryStore:
     def release(self) -> None:
         self._holder = None
         self._lock.release()
+
+    def _erase_answers(self, users: AbstractSet[UserId]) -> None:
+        for held in self.answers.values():
+            if users and held.answer is not None and not held.answer.about.isdisjoint(users):
+                held.fingerprint = held.answer = None
 
 
 @attrs.define(eq=False)

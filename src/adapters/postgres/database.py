@@ -108,6 +108,18 @@ async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         raise
 
 
+@asynccontextmanager
+async def in_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Lend a connection in a transaction that is committed at the end; raises StoreUnavailable."""
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except Exception as error:
+        if means_unavailable(error):
+            raise StoreUnavailable from error
+        raise
+
+
 def alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))

@@ -1,6 +1,7 @@
 """The tables as SQLAlchemy Core knows them; the migrations are what makes them."""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -8,6 +9,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -78,4 +80,20 @@ messages = Table(
     Column("created_at", _instant, nullable=False),
     Column("updated_at", _instant, nullable=False),
     postgresql_partition_by="RANGE (occasion_on)",
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("previous_digest", LargeBinary),
+    Column("previous_until", _instant),
+    Column("created_at", _instant, nullable=False),
+    Column("expires_at", _instant),
+    Column("revoked_at", _instant),
+    Column("last_used_at", _instant),
 )

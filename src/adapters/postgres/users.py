@@ -7,6 +7,7 @@ from sqlalchemy import Row, Select, delete, select, text, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.postgres.answers import ERASE as ERASE_ANSWERS
 from adapters.postgres.database import connected, constraint_name
 from adapters.postgres.tables import LIVE_EMAIL, LIVE_EXTERNAL_ID, messages, users
 from adapters.postgres.transaction import Transaction
@@ -135,6 +136,7 @@ class PostgresUsers(Users):
         if gone.first() is not None:
             self._transaction.tell(MessagesChanged())
         await self._transaction.connection.execute(delete(users).where(users.c.id == user.id))
+        await self._transaction.connection.execute(ERASE_ANSWERS, {"user_id": user.id})
         self._transaction.tell(UserDeleted(user, erased=True))
 
 

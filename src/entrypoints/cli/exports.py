@@ -5,7 +5,7 @@ from typing import BinaryIO
 import click
 
 from application.exports import ExportFormat
-from entrypoints.cli.service_client import base_url, opened_client, refuse_problem
+from entrypoints.cli.service_client import opened_client, refuse_problem
 
 
 @click.command("export")
@@ -27,7 +27,7 @@ def export_people(form: str, output: BinaryIO, url: str | None, *, years: bool) 
     """
     parameters = {"format": form, "years": "true" if years else "false"}
     with (
-        opened_client(base_url(url)) as client,
+        opened_client(url) as client,
         client.stream("GET", "/users/export", params=parameters) as answer,
     ):
         refuse_problem(answer)

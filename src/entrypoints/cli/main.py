@@ -14,6 +14,8 @@ _COMMANDS = {
     "simulate": "people:simulate_people",
     "upcoming": "plan:show_upcoming",
     "plan": "plan:plan_range",
+    "keys": "keys:keys",
+    "login": "keys:login",
     "templates": "templates:templates",
 }
 
@@ -39,7 +41,8 @@ Settings are environment variables: BIRTHDAYS_DATA_DIR, BIRTHDAYS_PORT, BIRTHDAY
 BIRTHDAYS_CHANNEL_CONNECTIONS, BIRTHDAYS_SENDER, BIRTHDAYS_SMTP_URL, BIRTHDAYS_WEBHOOK_URL,
 BIRTHDAYS_WEBHOOK_SECRET, BIRTHDAYS_WEBHOOK_ALLOW_PRIVATE, BIRTHDAYS_WEBHOOK_REMEMBERS_HOURS, BIRTHDAYS_LANGUAGE,
 BIRTHDAYS_TEMPLATES, BIRTHDAYS_SEND_TIME, BIRTHDAYS_LEAP_DAY_RULE, BIRTHDAYS_WINDOW_HOURS, BIRTHDAYS_LEASE_S,
-BIRTHDAYS_LOG_FORMAT, DATABASE_URL, REDIS_URL. The README explains each.
+BIRTHDAYS_LOG_FORMAT, BIRTHDAYS_HOST, BIRTHDAYS_AUTH, BIRTHDAYS_LIMITS, DATABASE_URL, REDIS_URL, and BIRTHDAYS_KEY for
+the commands that ask a service. The README explains each.
 """
 
 

@@ -17,6 +17,9 @@ R = TypeVar("R")
 SOME_LEFT_OUT = 3
 """Exit code: done, but some rows were left out."""
 
+FILE_WIDTH = 200
+"""Columns are cut to a terminal's width, not in a file or a pipe."""
+
 _YEAR_MIN, _YEAR_MAX = 1900, 2200
 _INSTANT_YEAR_MIN = 1970
 

@@ -28,7 +28,7 @@ from entrypoints.cli.options import (
     write_json,
 )
 from entrypoints.cli.reading import Reading, reading_options
-from entrypoints.cli.service_client import base_url, opened_client, refuse_problem
+from entrypoints.cli.service_client import opened_client, refuse_problem
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _HEADER = ("email", "kind", "occasion_date", "due_at", "years")
@@ -188,7 +188,7 @@ def _upload(url: str | None, file: Path, data: bytes, parameters: Mapping[str, s
     report: dict[str, Any] = {}
     with (
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
-        opened_client(base_url(url)) as client,
+        opened_client(url) as client,
         client.stream("POST", "/users/import", content=data, headers=headers, params=parameters) as answer,
     ):
         refuse_problem(answer)
@@ -213,7 +213,7 @@ def undo_import(import_id: UUID, url: str | None) -> None:
 
     Who came with it is deleted, and the others are as they were, but for those who were changed since.
     """
-    with opened_client(base_url(url)) as client:
+    with opened_client(url) as client:
         answer = client.post(f"/imports/{import_id}/undo")
         refuse_problem(answer)
     report = answer.json()

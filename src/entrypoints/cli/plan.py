@@ -9,14 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.plan import Owed
-from entrypoints.cli.options import DateOption, one_sentence, ordered, settings, utc, write_json
+from entrypoints.cli.options import FILE_WIDTH, DateOption, one_sentence, ordered, settings, utc, write_json
 from entrypoints.container.opening import FORESEEN, OpenService, opened_service
 
 T = TypeVar("T")
 
 _DAYS_MAX = 3660
 _PLAN_DAYS_MAX = 400
-_FILE_WIDTH = 200  # columns are cut to a terminal's width, not in a file or a pipe
 
 
 @click.command("migrate")
@@ -70,7 +69,7 @@ def show_upcoming(days: int, *, as_json: bool) -> None:
         )
     console = Console()
     if not console.is_terminal:
-        console.width = _FILE_WIDTH
+        console.width = FILE_WIDTH
     console.print(table)
     click.echo(f"{len(rows)} messages in the next {days} days")
 

@@ -16,6 +16,7 @@ import uvloop
 from entrypoints.cli.options import InstantOption, one_sentence, settings
 from entrypoints.container.opening import FORESEEN, Job, OpenService, opened_service
 from entrypoints.http.app import create_app, with_edges
+from entrypoints.http.slow_clients import ImpatientProtocol
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Settings
 
@@ -61,7 +62,7 @@ def serve(port: int | None, clock_start: datetime | None, clock_speed: float) ->
 @contextlib.contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """Take the port before anything is started, so that a taken one is told at once."""
-    listener = socket.socket()
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
@@ -93,7 +94,7 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     host, port = listener.getsockname()[:2]
-    address = f"http://{host}:{port}"
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     async with opened_service(chosen, serves_at=address) as opened:
         if stopping.is_set():
             return
@@ -102,9 +103,12 @@ async def _serve(
         scheduler = opened.service.scheduler()
         opened.adapters.announcer().subscribe(scheduler.wake)
         await scheduler.plan_now()
+        door = await _door(address, opened, chosen)
         server = _Server(
             uvicorn.Config(
                 with_edges(create_app(opened.service.http()), opened.service.http().metrics),
+                http=ImpatientProtocol,
+                ws="none",
                 access_log=False,
                 log_config=None,
                 lifespan="on",
@@ -114,7 +118,7 @@ async def _serve(
         )
         jobs = asyncio.create_task(_run(opened.jobs(), stopping))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        _greet(address, opened, chosen)
+        _greet(address, opened, chosen, door)
         try:
             waiting = asyncio.create_task(stopping.wait())
             await asyncio.wait([waiting, jobs, serving], return_when=asyncio.FIRST_COMPLETED)
@@ -137,7 +141,22 @@ async def _run(jobs: Sequence[Job], stopping: asyncio.Event) -> None:
             running.create_task(job(stopping))
 
 
-def _greet(address: str, opened: OpenService, chosen: Settings) -> None:
+async def _door(address: str, opened: OpenService, chosen: Settings) -> str:
+    """Make the keys that are missing, and return what whoever starts the service is to know of them."""
+    if chosen.is_open:
+        return "  keys      none are asked for (BIRTHDAYS_AUTH=off), so only this machine is served\n"
+    first = await opened.own_key(chosen.data_dir)
+    link = await opened.service.access().log_in.link()
+    text = f"  browser   {address}/login?token={link}\n            (once, within an hour; 'birthdays login' prints another)\n"
+    if first is not None:
+        text += (
+            f"  your key  {first.text}\n            (shown this once; 'birthdays keys make' makes others)\n"
+        )
+        text += f"Try: curl -H 'Authorization: Bearer {first.text}' {address}/users\n"
+    return text
+
+
+def _greet(address: str, opened: OpenService, chosen: Settings, door: str) -> None:
     where = f" into {chosen.data_dir / 'maildir'}" if chosen.channel == "maildir" else ""
     click.echo(
         f"Birthdays serves {address}\n"
@@ -145,5 +164,6 @@ def _greet(address: str, opened: OpenService, chosen: Settings) -> None:
         f"  messages  leave by {chosen.channel}{where}, at {chosen.policy.send_time:%H:%M} local time\n"
         f"  clock     {opened.adapters.clock().now():%Y-%m-%d %H:%M:%S} UTC\n"
         f"  API       {address}/schema\n"
+        f"{door}"
         "Stop it with Ctrl-C."
     )

@@ -1,5 +1,6 @@
 """How the commands speak to the running service."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,20 +8,24 @@ import click
 import httpx
 
 from entrypoints.cli.options import settings
+from entrypoints.container.opening import local_key
+from entrypoints.settings import Settings
+
+KEY_VARIABLE = "BIRTHDAYS_KEY"
 
 _TIMEOUT = httpx.Timeout(600, connect=5)
 """In seconds: an undo answers when it is done, and that may take as long as the import."""
 
 
-def base_url(url: str | None) -> str:
-    return url or f"http://127.0.0.1:{settings().port}"
-
-
 @contextmanager
-def opened_client(base: str) -> Iterator[httpx.Client]:
-    """Lend a client of the service at *base*; what goes wrong on the way is one sentence."""
+def opened_client(url: str | None) -> Iterator[httpx.Client]:
+    """Lend a client of the service at *url*, else of this machine's; what goes wrong on the way is one sentence."""
+    chosen = settings()
+    base = url or f"http://127.0.0.1:{chosen.port}"
     try:
-        with httpx.Client(base_url=base, timeout=_TIMEOUT) as client:
+        with httpx.Client(
+            base_url=base, timeout=_TIMEOUT, headers=_who(chosen, is_local=url is None)
+        ) as client:
             yield client
     except httpx.InvalidURL:
         raise click.BadParameter("write it as http://127.0.0.1:8000.", param_hint="--url") from None
@@ -29,6 +34,12 @@ def opened_client(base: str) -> Iterator[httpx.Client]:
             f"No service answers at {base} ({type(error).__name__}). Start it with 'birthdays serve', or name it "
             "with --url."
         ) from None
+
+
+def _who(chosen: Settings, *, is_local: bool) -> dict[str, str]:
+    """Return what shows the service who we are: BIRTHDAYS_KEY, else, to a service of this machine, its own key."""
+    text = os.environ.get(KEY_VARIABLE, "").strip() or (local_key(chosen) if is_local else None)
+    return {} if text is None else {"Authorization": f"Bearer {text}"}
 
 
 def refuse_problem(answer: httpx.Response) -> None:

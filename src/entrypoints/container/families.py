@@ -12,14 +12,19 @@ from adapters.delivery.smtp import SmtpChannel
 from adapters.delivery.smtp_line import MailServer
 from adapters.delivery.texts import JinjaTexts
 from adapters.delivery.webhook import Receiver, WebhookChannel
+from adapters.memory.answers import MemoryAnswers
+from adapters.memory.api_keys import MemoryApiKeys
 from adapters.memory.cache import MemoryCache
 from adapters.memory.channel import MemoryChannel
 from adapters.memory.invalidations import MemoryInvalidationLog
 from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.permits import MemoryPermits
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader
 from adapters.metrics import PrometheusMetrics
+from adapters.postgres.answers import PostgresAnswers
+from adapters.postgres.api_keys import PostgresApiKeys
 from adapters.postgres.database import open_engine
 from adapters.postgres.invalidations import PostgresInvalidationLog
 from adapters.postgres.message_counts import PostgresMessageCounts
@@ -27,6 +32,7 @@ from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
+from adapters.redis.permits import open_redis_permits
 from application.announcer import Announcer
 from application.ports import Clock
 from application.texts import Texts, WriteText
@@ -89,6 +95,12 @@ class PostgresAdapters(containers.DeclarativeContainer):
     metrics = providers.Singleton(PrometheusMetrics)
     has_cache = providers.Callable(_yes_or_no, redis_url)
     cache = providers.Singleton(open_redis_cache, redis_url, observer=metrics)
+    permits = providers.Selector(
+        has_cache,
+        yes=providers.Singleton(open_redis_permits, redis_url, observer=metrics),
+        no=providers.Singleton(MemoryPermits),
+    )
+    real_clock = providers.Singleton(SystemClock)
     # Connections of its own: while requests have taken all others, the cache must not lose its trust for that.
     outbox_engine = providers.Singleton(open_engine, database_url, pool_size=3)
     invalidations = providers.Singleton(PostgresInvalidationLog, outbox_engine)
@@ -99,6 +111,8 @@ class PostgresAdapters(containers.DeclarativeContainer):
     scheduler_unit_of_work = providers.Factory(PostgresUnitOfWork, scheduler_engine, announcer)
     user_reader = providers.Singleton(PostgresUserReader, engine)
     message_reader = providers.Singleton(PostgresMessageReader, engine)
+    api_keys = providers.Singleton(PostgresApiKeys, engine)
+    answers = providers.Singleton(PostgresAnswers, engine)
     message_counts = providers.Singleton(PostgresMessageCounts, engine)
     now = providers.Callable(_now_of, clock.provider)
     texts = providers.Singleton(open_texts, settings)
@@ -128,6 +142,8 @@ class MemoryAdapters(containers.DeclarativeContainer):
     metrics = providers.Singleton(PrometheusMetrics)
     has_cache = providers.Object("yes")
     cache = providers.Singleton(MemoryCache)
+    permits = providers.Singleton(MemoryPermits)
+    real_clock = providers.Singleton(SystemClock)
     announcer = providers.Singleton(Announcer)
     store = providers.Singleton(MemoryStore, clock)
     invalidations = providers.Singleton(MemoryInvalidationLog, store)
@@ -135,5 +151,7 @@ class MemoryAdapters(containers.DeclarativeContainer):
     scheduler_unit_of_work = unit_of_work
     user_reader = providers.Singleton(MemoryUserReader, store)
     message_reader = providers.Singleton(MemoryMessageReader, store)
+    api_keys = providers.Singleton(MemoryApiKeys, store)
+    answers = providers.Singleton(MemoryAnswers, store)
     texts = providers.Singleton(open_texts, settings)
     channel = providers.Singleton(MemoryChannel)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -11,6 +12,7 @@ from dependency_injector import providers
 
 from adapters.delivery.texts import InvalidTemplates
 from adapters.embedded.data_folder import DataFolder, EmbeddedServerFailed, running_instance
+from adapters.embedded.local_key import read_local_key, write_local_key
 from adapters.embedded.servers import embedded_postgres, embedded_valkey
 from adapters.postgres.database import (
     InvalidDatabaseUrl,
@@ -19,8 +21,10 @@ from adapters.postgres.database import (
     set_clock,
 )
 from adapters.postgres.invalidations import write_invalidations
+from application.access import NewKey
 from application.deliveries import DeliveryChannel
 from application.errors import ApplicationError, StoreUnavailable
+from domain.access import NAME_MAX, KeyKind, Scope
 from entrypoints.container.families import PostgresAdapters, open_clock
 from entrypoints.container.wiring import Service
 from entrypoints.scheduler.upkeep import CountsUpkeep
@@ -88,9 +92,20 @@ class OpenService:
         jobs = [
             self.service.scheduler().run,
             self.service.outbox_upkeep().run,
+            self.service.access_upkeep().run,
             CountsUpkeep(self.adapters.message_counts()).run,
         ]
         return jobs if self.adapters.redis_url() is None else [*jobs, self.service.cached.upkeep().run]
+
+    async def own_key(self, folder: Path) -> NewKey | None:
+        """Have a key for this machine's command line in *folder*; return another one if there were none at all."""
+        access = self.service.access()
+        is_first = not any(key.kind is KeyKind.KEY for key in await access.list_keys())
+        held = read_local_key(folder)
+        if held is None or await access.authenticate(held) is None:
+            own = await access.make_key(f"command line in {folder}"[-NAME_MAX:], {Scope.ADMIN})
+            write_local_key(folder, own.text)
+        return await access.make_key("first key", {Scope.ADMIN}) if is_first else None
 
     async def start_clock(self, start: datetime | None, speed: float) -> None:
         """Let the service's time be *start* now, in the database as well; None returns to real time.
@@ -106,6 +121,11 @@ def refuse_moved_clock(start: datetime | None, channel: DeliveryChannel) -> None
     """Raise MovedClockRefused where messages would reach people at instants that are not real."""
     if start is not None and channel.reaches_people:
         raise MovedClockRefused(channel.name)
+
+
+def local_key(settings: Settings) -> str | None:
+    """Return the key that a service left on this machine for its owner's command line."""
+    return read_local_key(settings.data_dir)
 
 
 @asynccontextmanager
@@ -134,6 +154,7 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
         stack.push_async_callback(adapters.scheduler_engine().dispose)
         if redis_url is not None:
             stack.push_async_callback(adapters.cache().aclose)
+            stack.push_async_callback(adapters.permits().aclose)
         try:
             before, after = await migrate(engine)
         except StoreUnavailable as error:

@@ -1,6 +1,7 @@
 """The use cases over a family of adapters, and the entrypoints over the use cases."""
 
 import asyncio
+import operator
 import time
 
 from dependency_injector import containers, providers
@@ -10,12 +11,14 @@ from adapters.codecs import COUNTS, REFERENCES, USERS, todays_lists
 from adapters.postgres.database import (
     POOL_SIZE,
 )
+from application.access import Access
 from application.auditing import AuditHits
 from application.cached_reader import CachedUserReader, UncachedUserReader
 from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.exports import ExportUsers
 from application.imports import ImportUsers
+from application.limiting import Limiter
 from application.messages import ActOnMessage, GetMessage, ListMessages
 from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
 from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
@@ -38,7 +41,7 @@ from application.users import (
 from application.warming import WarmNewUsers
 from entrypoints.http.use_cases import UseCases as HttpUseCases
 from entrypoints.scheduler.loop import Scheduler
-from entrypoints.scheduler.upkeep import CacheUpkeep, OutboxUpkeep
+from entrypoints.scheduler.upkeep import AccessUpkeep, CacheUpkeep, OutboxUpkeep
 from entrypoints.settings import Settings
 
 
@@ -134,8 +137,18 @@ class Service(containers.DeclarativeContainer):
         clock=adapters.clock,
         state=state,
     )
+    access = providers.Singleton(
+        Access.over,
+        adapters.api_keys,
+        adapters.real_clock,
+        is_required=providers.Callable(operator.not_, settings.provided.is_open),
+    )
+    access_upkeep = providers.Singleton(AccessUpkeep, access.provided.note_uses, adapters.answers)
     http = providers.Singleton(
         HttpUseCases,
+        access=access,
+        limiter=providers.Singleton(Limiter, adapters.permits, settings.provided.limits, time.time),
+        answers=adapters.answers,
         register_user=providers.Singleton(RegisterUser, unit_of_work, policy),
         change_user=providers.Singleton(ChangeUser, unit_of_work, policy),
         remove_user=providers.Singleton(RemoveUser, unit_of_work, policy),

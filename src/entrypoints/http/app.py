@@ -19,15 +19,20 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Sc
 from structlog.contextvars import bound_contextvars
 
 from application.observing import Metrics
+from entrypoints.http.access import Doorkeeper
 from entrypoints.http.exports import ExportController
 from entrypoints.http.health import HealthController
 from entrypoints.http.imports import ImportController, UndoController
+from entrypoints.http.keys import KeyController
+from entrypoints.http.limits import Throttle
+from entrypoints.http.login import LoginController
 from entrypoints.http.messages import MessageController, SchedulerController
 from entrypoints.http.metrics import show_metrics
 from entrypoints.http.occasions import OccasionController
-from entrypoints.http.operations import PROBLEM_ANSWERS
+from entrypoints.http.operations import COMPONENTS
 from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
 from entrypoints.http.problems import answer_problem
+from entrypoints.http.repeats import Repeats
 from entrypoints.http.templates import TemplateController
 from entrypoints.http.use_cases import UseCases
 from entrypoints.http.users import UserController
@@ -40,7 +45,7 @@ _ABOUT = """Birthday and work-anniversary messages at nine in the morning where 
 
 Every error is a problem (RFC 9457). `HEAD` works wherever `GET` does. Every answer has an `X-Request-Id`, which is
 the request's own where that has up to 64 letters, digits, dots, dashes and underscores. Query parameters and fields
-that are not described here are refused."""
+that are not described here are refused. Every answer to a key has `RateLimit` and `RateLimit-Policy`."""
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -61,6 +66,8 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             ImportController,
             UndoController,
             OccasionController,
+            KeyController,
+            LoginController,
             MessageController,
             SchedulerController,
             TemplateController,
@@ -72,6 +79,7 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             "user_id": Provide(provide_user_id, sync_to_thread=False),
             "message_key": Provide(provide_message_key, sync_to_thread=False),
         },
+        middleware=[Doorkeeper(use_cases.access), Throttle(use_cases.limiter), Repeats(use_cases.answers)],
         guards=[refuse_unknown_parameters],
         exception_handlers={Exception: answer_problem},
         lifespan=list(lifespan),
@@ -79,9 +87,13 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             title="Birthdays",
             version=version("birthdays"),
             description=_ABOUT,
-            components=PROBLEM_ANSWERS,
+            components=COMPONENTS,
             openapi_router=Router(
-                "/schema", route_handlers=[], after_request=_without_pages, include_in_schema=False
+                "/schema",
+                route_handlers=[],
+                after_request=_without_pages,
+                include_in_schema=False,
+                opt={"needs": None},
             ),
             render_plugins=[JsonRenderPlugin(path="/openapi.json", media_type=MediaType.JSON)],
             use_handler_docstrings=True,

@@ -10,6 +10,7 @@ from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.response import Stream
 
 from application.exports import ExportFormat
+from domain.access import Scope
 from entrypoints.http.documents import YES_OR_NO, parameter
 from entrypoints.http.operations import operation
 from entrypoints.http.parameters import one_of, yes_or_no
@@ -46,6 +47,7 @@ class ExportController(Controller):
         operation_class=operation(
             _FORMAT,
             _YEARS,
+            needs=Scope.USERS_READ,
             answer={},
             streams={
                 "text/csv": _CSV,

@@ -22,6 +22,7 @@ from application.imports import ImportOptions, ImportReport
 from application.people_file import read_people
 from application.people_rows import PeopleFile, ReadOptions
 from application.undoing import UndoReport
+from domain.access import Scope
 from domain.due import zone
 from domain.errors import InvalidField
 from domain.written_dates import DateOrder, DateReading
@@ -30,12 +31,11 @@ from entrypoints.http.import_resources import ImportProgress, ImportResource, Un
 from entrypoints.http.operations import operation
 from entrypoints.http.parameters import bad_parameter, one_of, one_parameter, whole_number, yes_or_no
 from entrypoints.http.problems import RETRY_SOON, RequestRefused, class_of, course_of, problem_of
-from entrypoints.http.requests import JSON, AnyRequest, read_body, require_type
+from entrypoints.http.requests import FILE_BYTES_MAX, JSON, AnyRequest, read_body, require_type
 from entrypoints.http.use_cases import UseCases
 
 log = structlog.get_logger()
 
-FILE_BYTES_MAX = 20 * 1024 * 1024
 FILE_LINES_MAX = 500_000
 NDJSON = "application/x-ndjson"
 _TYPES = ("text/csv", "text/vcard", "text/x-vcard")
@@ -65,6 +65,9 @@ class ImportController(Controller):
             documents.COMPLETE,
             documents.CONFIRM,
             documents.ACCEPT,
+            needs=Scope.USERS_WRITE,
+            imports=True,
+            repeatable=True,
             request=documents.FILE,
             answer={"report": documents.REPORT},
             streams={NDJSON: documents.REPORT_LINES},
@@ -112,6 +115,9 @@ class UndoController(Controller):
         summary="Undo an import",
         status_code=HTTPStatus.OK,
         operation_class=operation(
+            needs=Scope.USERS_WRITE,
+            imports=True,
+            repeatable=True,
             answer={"report": documents.UNDONE},
             refuses=(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
         ),

@@ -7,6 +7,7 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 
 from application.errors import ApplicationError, UserNotFound
+from domain.access import Scope
 from domain.message import MessageKey, Status
 from domain.user import UserId
 from entrypoints.http import documents
@@ -18,6 +19,9 @@ from entrypoints.http.resources import MessagePage, MessageResource, SchedulerRe
 from entrypoints.http.use_cases import UseCases
 
 _ACTION = operation(
+    needs=Scope.MESSAGES_ACT,
+    repeatable=True,
+    about="userId",
     answer={"message": documents.MESSAGE},
     refuses=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE),
 )
@@ -37,6 +41,7 @@ class MessageController(Controller):
             documents.LIMIT,
             documents.STATUS,
             documents.USER_ID,
+            needs=Scope.MESSAGES_READ,
             answer={"page": {"items": [documents.MESSAGE], "next": None}},
             with_headers=documents.LINKED,
             refuses=(HTTPStatus.SERVICE_UNAVAILABLE,),
@@ -59,6 +64,7 @@ class MessageController(Controller):
         operation_id="getMessage",
         summary="Show a message",
         operation_class=operation(
+            needs=Scope.MESSAGES_READ,
             answer={"message": documents.MESSAGE},
             refuses=(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
         ),
@@ -120,6 +126,7 @@ class SchedulerController(Controller):
         operation_id="schedulerStatistics",
         summary="Counts per status, and how the scheduler is",
         operation_class=operation(
+            needs=Scope.MESSAGES_READ,
             answer={"statistics": documents.STATISTICS},
             with_headers=documents.SOURCE,
             refuses=(HTTPStatus.SERVICE_UNAVAILABLE,),

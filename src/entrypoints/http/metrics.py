@@ -4,10 +4,11 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from application.cache_ports import CacheFigures, CacheUnavailable
+from domain.access import Scope
 from entrypoints.http.use_cases import UseCases
 
 
-@get("/metrics", include_in_schema=False)
+@get("/metrics", include_in_schema=False, opt={"needs": Scope.MESSAGES_READ})
 async def show_metrics(use_cases: NamedDependency[UseCases]) -> Response[bytes]:
     """Tell all metrics in Prometheus' text format; what the cache does not say in time is what it last said."""
     content, media_type = use_cases.metrics.render(await _figures(use_cases))

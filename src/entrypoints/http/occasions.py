@@ -10,6 +10,7 @@ from litestar.enums import MediaType
 
 from application.cached_values import Read
 from application.occasions import ID_BYTES, TodaysList
+from domain.access import Scope
 from domain.occasion import Kind
 from entrypoints.http import documents
 from entrypoints.http.conditions import is_not_modified
@@ -20,6 +21,7 @@ from entrypoints.http.use_cases import UseCases
 
 _LISTED = operation(
     documents.IF_NONE_MATCH,
+    needs=Scope.USERS_READ,
     answer={"list": documents.TODAYS_LIST},
     with_headers=documents.CACHED_LIST,
     may_be_not_modified=True,

@@ -18,8 +18,10 @@ from litestar.openapi.spec import (
     Reference,
     RequestBody,
     Schema,
+    SecurityScheme,
 )
 
+from domain.access import Scope
 from entrypoints.http.problems import PROBLEM_JSON
 
 _TEXT = Schema(type=OpenAPIType.STRING)
@@ -52,12 +54,15 @@ _PROBLEM = Schema(
 )
 _MEANINGS: Mapping[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "The body is not JSON, or a header is malformed.",
+    HTTPStatus.UNAUTHORIZED: "No key was sent, or it is not good; WWW-Authenticate tells which.",
+    HTTPStatus.FORBIDDEN: "The key has not the scope that this needs.",
     HTTPStatus.NOT_FOUND: "There is no such record; also where the address holds what cannot be an id.",
     HTTPStatus.CONFLICT: "What is there forbids it: the address is taken, or the message is in another state.",
     HTTPStatus.PRECONDITION_FAILED: "The record does not have the ETag of If-Match.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body has another content type than the ones named here.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Fields or parameters are unknown, missing or not acceptable; all are listed.",
+    HTTPStatus.TOO_MANY_REQUESTS: "The key has had its requests of this minute; Retry-After tells the rest of it.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The database or the scheduler is away.",
 }
@@ -85,8 +90,25 @@ def _problem(status: HTTPStatus, meaning: str) -> OpenAPIResponse:
     )
 
 
-PROBLEM_ANSWERS = Components(
-    responses={_name(status): _problem(status, meaning) for status, meaning in _MEANINGS.items()}
+KEY_SCHEME = "key"
+REPEATED = Parameter(
+    name="Idempotency-Key",
+    param_in="header",
+    description="Chosen by the client for this one request: sent again within a day, it gets the same answer.",
+    schema=_TEXT,
+    required=False,
+)
+COMPONENTS = Components(
+    security_schemes={
+        KEY_SCHEME: SecurityScheme(
+            type="http",
+            scheme="bearer",
+            bearer_format="bday_…",
+            description="A key, made by 'birthdays keys make'. Listed with it is the scope that it needs; "
+            "admin has them all.",
+        )
+    },
+    responses={_name(status): _problem(status, meaning) for status, meaning in _MEANINGS.items()},
 )
 
 
@@ -94,6 +116,10 @@ PROBLEM_ANSWERS = Components(
 class Documented(Operation):
     """An operation whose handler reads its request by itself, and refuses what is not documented here."""
 
+    needs: ClassVar[Scope | None] = Scope.ADMIN
+    is_import: ClassVar[bool] = False
+    is_repeatable: ClassVar[bool] = False
+    about: ClassVar[str | None] = None
     reads: ClassVar[Sequence[Parameter]] = ()
     body: ClassVar[RequestBody | None] = None
     answers: ClassVar[Mapping[str, Any]] = {}
@@ -109,6 +135,7 @@ class Documented(Operation):
     def __post_init__(self) -> None:
         self.parameters = [*(self.parameters or ()), *self.reads] or None
         self.request_body = self.body
+        self.security = [] if self.needs is None else [{KEY_SCHEME: [self.needs.value]}]
         # Litestar's own errors are left out: here they are all problems.
         answers = {status: answer for status, answer in (self.responses or {}).items() if status < "300"}
         for answer in answers.values():
@@ -134,6 +161,16 @@ class Documented(Operation):
             answer.content = {**(answer.content or {}), media_type: lines}
 
 
+_ALWAYS = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR)
+_REPEATED = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+_GUARDED = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,  # a key is looked up
+)
+
+
 def shown_example(value: object) -> Example:
     # Encoded already, since Litestar leaves out what is null in an object.
     return Example(value=value if isinstance(value, str) else msgspec.Raw(msgspec.json.encode(value)))
@@ -141,27 +178,36 @@ def shown_example(value: object) -> Example:
 
 def operation(
     *parameters: Parameter,
+    needs: Scope | None,
     request: RequestBody | None = None,
     answer: Mapping[str, Any],
     streams: Mapping[str, str] | None = None,
     with_headers: Mapping[str, str] | None = None,
     may_be_not_modified: bool = False,
     refuses: Sequence[HTTPStatus] = (),
+    repeatable: bool = False,
+    about: str | None = None,
+    imports: bool = False,
 ) -> type[Documented]:
     """Return an operation that documents what its handler reads, answers and refuses.
 
+    *needs* is the scope that a key must have, None where nobody is asked. *repeatable* takes an
+    Idempotency-Key; *about* names the field of the answer that holds the id of the user of whom it tells.
     *answer* holds examples by name, *streams* the texts that other media types would bring.
 
     Every operation refuses query parameters that it does not know.
     """
+    guarded = () if needs is None else _GUARDED
+    repeated = _REPEATED if repeatable else ()
 
     class Told(Documented):
-        reads = parameters
+        reads = (*parameters, REPEATED) if repeatable else parameters
         body = request
         answers = answer
         streamed = streams or {}
         headers = with_headers or {}
         not_modified = may_be_not_modified
-        problems = (*refuses, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR)
+        problems = tuple({*refuses, *repeated, *guarded, *_ALWAYS})
 
+    Told.needs, Told.is_repeatable, Told.about, Told.is_import = needs, repeatable, about, imports
     return Told

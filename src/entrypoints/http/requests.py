@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +19,7 @@ from entrypoints.http.problems import FieldProblem, RequestRefused, body_problem
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_BYTES_MAX = 1024 * 1024
+FILE_BYTES_MAX = 20 * 1024 * 1024
 _UNKNOWN_SHOWN_MAX = 20
 
 AnyRequest = Request[Any, Any, Any]
@@ -76,7 +77,7 @@ async def read_particulars(
     """
     require_type(request, *accepted)
     told, repeated = _decode(await read_body(request, JSON_BYTES_MAX))
-    problems = _unknown(told)
+    problems = _unknown(told, ATTRIBUTES)
     problems += [body_problem(name, "It is given more than once.") for name in ATTRIBUTES if name in repeated]
     problems += [
         body_problem(name, "This is to be a text.")
@@ -96,6 +97,19 @@ async def read_particulars(
     return raw
 
 
+async def read_object(request: AnyRequest, known: Container[str]) -> Mapping[str, Any]:
+    """Return the JSON object that the body is; raises RequestRefused, also where it has names not *known*."""
+    require_type(request, JSON)
+    told, repeated = _decode(await read_body(request, JSON_BYTES_MAX))
+    problems = _unknown(told, known)
+    problems += [
+        body_problem(name, "It is given more than once.") for name in sorted(repeated) if name in known
+    ]
+    if problems:
+        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "Some fields are not acceptable.", problems)
+    return told
+
+
 def _decode(body: bytes) -> tuple[Mapping[str, Any], frozenset[str]]:
     """Return the JSON object, and the names that it has more than once."""
     try:
@@ -111,8 +125,8 @@ def _decode(body: bytes) -> tuple[Mapping[str, Any], frozenset[str]]:
     return told, frozenset(name for name, count in counts.items() if count > 1)
 
 
-def _unknown(told: Mapping[str, Any]) -> list[FieldProblem]:
-    names = sorted({shown_name(name) for name in told if name not in ATTRIBUTES})
+def _unknown(told: Mapping[str, Any], known: Container[str]) -> list[FieldProblem]:
+    names = sorted({shown_name(name) for name in told if name not in known})
     return [
         FieldProblem(name, "There is no such field.", "" if name == _NAMELESS else f"/{name}")
         for name in names[:_UNKNOWN_SHOWN_MAX]

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import msgspec
 
+from application.access import NewKey
 from application.statistics import Statistics
 from application.users import Upcoming, UpcomingMessage
 from application.views import MessageView, UserView
+from domain.access import ApiKey, KeyKind, Scope
 from domain.due import WallTime, zone
 from domain.message import Reason, Status
 from domain.occasion import Kind, LeapDayRule
@@ -168,6 +170,41 @@ class SchedulerResource(Resource, frozen=True, kw_only=True):
             next_due_at=state.next_due_at,
             failures_in_a_row=state.failures_in_a_row,
         )
+
+
+class KeyResource(Resource, frozen=True, kw_only=True):
+    """A key, or the session of a browser."""
+
+    id: str
+    kind: KeyKind
+    name: str
+    scopes: Sequence[Scope]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> "KeyResource":
+        told = {name: getattr(key, name) for name in cls.__struct_fields__}
+        return cls(**told | {"scopes": sorted(key.scopes)})
+
+
+class KeysResource(Resource, frozen=True):
+    """All keys."""
+
+    items: Sequence[KeyResource]
+
+
+class NewKeyResource(Resource, frozen=True):
+    """A key, and its text, which is told this once."""
+
+    key: KeyResource
+    text: str
+
+    @classmethod
+    def of(cls, made: NewKey) -> "NewKeyResource":
+        return cls(KeyResource.of(made.key), made.text)
 
 
 class HealthResource(Resource, frozen=True, omit_defaults=True):

@@ -9,6 +9,7 @@ from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 from litestar.params import FromPath
 
 from application.texts import YEARS_SHOWN, LanguageUnknown
+from domain.access import Scope
 from domain.occasion import Kind
 from entrypoints.http.operations import operation
 from entrypoints.http.parameters import bad_parameter, one_parameter, whole_number, yes_or_no
@@ -58,6 +59,7 @@ class TemplateController(Controller):
                 description="The tag of a language, such as de; the service's own if none is given.",
                 schema=Schema(type=OpenAPIType.STRING),
             ),
+            needs=Scope.MESSAGES_READ,
             answer={
                 "text": {
                     "subject": "Happy birthday, Ada!",

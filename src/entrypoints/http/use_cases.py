@@ -2,9 +2,12 @@
 
 import attrs
 
+from application.access import Access
+from application.access_ports import Answers
 from application.cache_ports import CachePort
 from application.exports import ExportUsers
 from application.imports import ImportUsers
+from application.limiting import Limiter
 from application.messages import ActOnMessage, GetMessage, ListMessages
 from application.observing import Metrics
 from application.occasions import ShowTodaysList
@@ -27,6 +30,9 @@ from application.users import (
 class UseCases:
     """The use cases of the API, and what its health is known by."""
 
+    access: Access
+    limiter: Limiter
+    answers: Answers
     register_user: RegisterUser
     change_user: ChangeUser
     remove_user: RemoveUser

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from application.cached_values import Read
 from application.errors import UserNotFound
 from application.views import UserView
+from domain.access import Scope
 from domain.errors import InvalidFields
 from domain.user import UserId, tell
 from entrypoints.http import documents
@@ -40,6 +41,9 @@ class UserController(Controller):
         operation_id="registerUser",
         summary="Register a person",
         operation_class=operation(
+            needs=Scope.USERS_WRITE,
+            repeatable=True,
+            about="id",
             request=documents.NEW_USER,
             answer={"user": documents.USER},
             with_headers=documents.LOCATION,
@@ -62,6 +66,7 @@ class UserController(Controller):
             documents.LIMIT,
             documents.EMAIL,
             documents.IF_NONE_MATCH,
+            needs=Scope.USERS_READ,
             answer={"page": {"items": [documents.USER], "next": None}, "user": documents.USER},
             with_headers={**documents.LINKED, **documents.CACHED},
             may_be_not_modified=True,
@@ -90,6 +95,7 @@ class UserController(Controller):
         summary="Show a person",
         operation_class=operation(
             documents.IF_NONE_MATCH,
+            needs=Scope.USERS_READ,
             answer={"user": documents.USER},
             with_headers=documents.CACHED,
             may_be_not_modified=True,
@@ -108,6 +114,7 @@ class UserController(Controller):
         summary="Change a person",
         operation_class=operation(
             documents.IF_MATCH,
+            needs=Scope.USERS_WRITE,
             request=documents.USER_CHANGE,
             answer={"user": documents.USER},
             with_headers=documents.ETAG,
@@ -126,6 +133,7 @@ class UserController(Controller):
         summary="Change a person",
         operation_class=operation(
             documents.IF_MATCH,
+            needs=Scope.USERS_WRITE,
             request=documents.USER_PATCH,
             answer={"user": documents.USER},
             with_headers=documents.ETAG,
@@ -145,6 +153,7 @@ class UserController(Controller):
         operation_class=operation(
             documents.ERASE,
             documents.IF_MATCH,
+            needs=Scope.USERS_WRITE,
             answer={},
             refuses=(*_READ_PROBLEMS, HTTPStatus.PRECONDITION_FAILED),
         ),
@@ -160,6 +169,7 @@ class UserController(Controller):
         operation_id="upcomingOfUser",
         summary="When a person's next messages go out, and why then",
         operation_class=operation(
+            needs=Scope.USERS_READ,
             answer={"messages": documents.UPCOMING},
             refuses=(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
         ),

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 import attrs
 import structlog
 
+from application.access import NoteUses
+from application.access_ports import Answers
 from application.auditing import AuditHits
 from application.cache_ports import SHARDS, CachePort, CacheUnavailable
 from application.counting import MessageCounts
@@ -20,6 +22,7 @@ log = structlog.get_logger()
 
 PROBE_EVERY_S = 0.25
 TIDY_EVERY_S = 30.0
+NOTE_EVERY_S = 60.0
 FOLD_EVERY_S = 2.0
 FOLD_MAX = 10_000
 _PAUSE_AFTER_FAILURE_S = 0.5
@@ -74,6 +77,24 @@ class OutboxUpkeep:
     async def run(self, stopping: asyncio.Event) -> None:
         """Tidy every now and then until *stopping* is set."""
         await _repeat(self.tidy, TIDY_EVERY_S, stopping)
+
+
+@attrs.frozen
+class AccessUpkeep:
+    """Writes down when keys were last used, and forgets sessions and answers that are over."""
+
+    note_uses: NoteUses
+    answers: Answers
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Do it every minute until *stopping* is set, and once more then."""
+        await _repeat(self._tidy, NOTE_EVERY_S, stopping)
+        with contextlib.suppress(StoreUnavailable):
+            await self.note_uses()
+
+    async def _tidy(self) -> None:
+        await self.note_uses()
+        await self.answers.forget_old()
 
 
 @attrs.frozen

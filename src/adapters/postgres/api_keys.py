@@ -1,0 +1,112 @@
+"""Keys in PostgreSQL."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.postgres.database import connected, in_transaction
+from adapters.postgres.tables import api_keys
+from application.access_ports import ApiKeys
+from domain.access import ApiKey, KeyKind, Scope
+
+# In the order of the ids, as any two who write at once must.
+_NOTE_USES = text("""
+    WITH used AS (
+        SELECT k.id, n.at FROM api_keys k
+        JOIN unnest(CAST(:ids AS text[]), CAST(:instants AS timestamptz[])) AS n (id, at) USING (id)
+        WHERE k.last_used_at IS NULL OR k.last_used_at < n.at
+        ORDER BY k.id FOR NO KEY UPDATE OF k
+    )
+    UPDATE api_keys k SET last_used_at = greatest(k.last_used_at, used.at) FROM used WHERE k.id = used.id
+""")
+
+
+class PostgresApiKeys(ApiKeys):
+    """The table of keys; each method takes a connection for a statement or two."""
+
+    __slots__ = ("_engine",)
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def add(self, key: ApiKey) -> None:
+        async with connected(self._engine) as connection:
+            await connection.execute(insert(api_keys), _to_row(key))
+
+    async def find(self, key_id: str) -> ApiKey | None:
+        async with connected(self._engine) as connection:
+            found = await connection.execute(select(api_keys).where(api_keys.c.id == key_id))
+            row = found.one_or_none()
+        return None if row is None else _to_key(row)
+
+    async def list(self) -> Sequence[ApiKey]:
+        query = select(api_keys).where(api_keys.c.kind != KeyKind.LINK.value)
+        async with connected(self._engine) as connection:
+            rows = await connection.execute(query.order_by(api_keys.c.created_at, api_keys.c.id))
+            return [_to_key(row) for row in rows]
+
+    async def change(self, key_id: str, by: Callable[[ApiKey], ApiKey]) -> ApiKey | None:
+        async with in_transaction(self._engine) as connection:
+            found = await connection.execute(
+                select(api_keys).where(api_keys.c.id == key_id).with_for_update(key_share=True)
+            )
+            row = found.one_or_none()
+            if row is None:
+                return None
+            changed = by(_to_key(row))
+            await connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(_to_row(changed)))
+        return changed
+
+    async def take(self, key_id: str) -> ApiKey | None:
+        async with connected(self._engine) as connection:
+            gone = await connection.execute(
+                delete(api_keys).where(api_keys.c.id == key_id).returning(api_keys)
+            )
+            row = gone.one_or_none()
+        return None if row is None else _to_key(row)
+
+    async def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        values = {"ids": list(uses), "instants": list(uses.values())}
+        async with connected(self._engine) as connection:
+            await connection.execute(_NOTE_USES, values)
+
+    async def forget_expired(self, before: datetime) -> int:
+        over = (api_keys.c.kind != KeyKind.KEY.value) & (api_keys.c.expires_at < before)
+        async with connected(self._engine) as connection:
+            gone = await connection.execute(delete(api_keys).where(over).returning(api_keys.c.id))
+            return len(gone.all())
+
+
+def _to_key(row: Row[Any]) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        kind=KeyKind(row.kind),
+        name=row.name,
+        scopes=frozenset(map(Scope, row.scopes)),
+        digest=row.digest,
+        previous_digest=row.previous_digest,
+        previous_until=row.previous_until,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
+    )
+
+
+def _to_row(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "kind": key.kind.value,
+        "name": key.name,
+        "scopes": sorted(scope.value for scope in key.scopes),
+        "digest": key.digest,
+        "previous_digest": key.previous_digest,
+        "previous_until": key.previous_until,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
+    }

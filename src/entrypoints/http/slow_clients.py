@@ -1,0 +1,105 @@
+"""The server's HTTP protocol with an end to its patience: uvicorn's waits for ever for a head or a body.
+
+A connection that sends nothing, a head that drips, a body that drips and a reader who does not read are each
+closed after a while. None costs the service more than its connection until then.
+"""
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+HEAD_WITHIN_S = 10.0
+HEAD_BYTES_MAX = 64 * 1024
+BODY_GRACE_S = 20.0
+BODY_BYTES_PER_S = 4096
+"""A body may take the grace, and a second more for each of so many bytes that have come."""
+READ_WITHIN_S = 30.0
+"""How long a client may leave what it is sent unread, once the buffers are full."""
+_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class ImpatientProtocol(HttpToolsProtocol):
+    """One connection; at any time at most one of its timers for what comes in is running, and one for what goes out."""
+
+    _incoming: asyncio.TimerHandle | None = None
+    _outgoing: asyncio.TimerHandle | None = None
+    _head_bytes: int | None = 0
+    """How much of a head has come; None outside a head."""
+    _body_since: float = 0.0
+    _body_bytes: int = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_incoming()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes is not None and self._head_bytes > HEAD_BYTES_MAX:
+            self._refuse(_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head_bytes is None:
+            self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        self._stop_incoming()
+        self._head_bytes = None
+        super().on_headers_complete()
+        self._body_since, self._body_bytes = self.loop.time(), 0
+        self._incoming = self.loop.call_later(BODY_GRACE_S, self._judge_body)
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._stop_incoming()
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._outgoing is None:
+            self._outgoing = self.loop.call_later(READ_WITHIN_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._outgoing is not None:
+            self._outgoing.cancel()
+            self._outgoing = None
+
+    def _expect_head(self) -> None:
+        self._stop_incoming()
+        self._head_bytes = 0
+        self._incoming = self.loop.call_later(HEAD_WITHIN_S, self._refuse, _TOO_SLOW)
+
+    def _refuse(self, answer: bytes) -> None:
+        if not self.transport.is_closing():
+            # An answer that is still being sent, to a request before, must not have another one in its middle.
+            cycle: RequestResponseCycle | None = self.cycle
+            if cycle is None or cycle.response_complete:
+                self.transport.write(answer)
+            self.transport.close()
+
+    def _judge_body(self) -> None:
+        """Give up a body that comes too slowly; while we ourselves read nothing, it is not the client's fault."""
+        if self.flow.read_paused:
+            self._body_since = self.loop.time()
+        ends_at = self._body_since + BODY_GRACE_S + self._body_bytes / BODY_BYTES_PER_S
+        if self.loop.time() < ends_at:
+            self._incoming = self.loop.call_at(ends_at, self._judge_body)
+        elif not self.transport.is_closing():
+            self.transport.abort()
+
+    def _stop_incoming(self) -> None:
+        if self._incoming is not None:
+            self._incoming.cancel()
+            self._incoming = None

@@ -1,0 +1,84 @@
+"""What any ApiKeys has to do."""
+
+import asyncio
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from application.access_ports import ApiKeys
+from application.key_texts import new_key_text
+from domain.access import ApiKey, KeyKind, Scope
+from tests.contract.adapters import START
+
+
+def new_key(**more: object) -> ApiKey:
+    text = new_key_text()
+    told = {"name": "payroll", "scopes": frozenset({Scope.USERS_READ}), "created_at": START, **more}
+    return ApiKey(id=text.id, digest=text.digest, **told)  # type: ignore[arg-type]  # a test's own shorthand
+
+
+class ApiKeysContract:
+    """Binds with a fixture *keys* on an empty store."""
+
+    async def test_a_key_is_found_as_it_was_added(self, keys: ApiKeys) -> None:
+        key = new_key(
+            expires_at=START + timedelta(days=1),
+            scopes=frozenset({Scope.USERS_READ, Scope.MESSAGES_ACT}),
+            previous_digest=bytes(32),
+            previous_until=START + timedelta(hours=1),
+        )
+        await keys.add(key)
+        assert await keys.find(key.id) == key
+        assert await keys.find("0" * 12) is None
+
+    async def test_keys_and_sessions_are_listed_and_links_are_not(self, keys: ApiKeys) -> None:
+        later = new_key(created_at=START + timedelta(seconds=1))
+        session, link = new_key(kind=KeyKind.SESSION), new_key(kind=KeyKind.LINK)
+        for key in (later, session, link):
+            await keys.add(key)
+        assert await keys.list() == [session, later]
+
+    async def test_a_change_is_stored_and_one_that_is_refused_is_not(self, keys: ApiKeys) -> None:
+        key = new_key()
+        await keys.add(key)
+        changed = await keys.change(key.id, lambda found: found.revoked(START))
+        assert changed == await keys.find(key.id) == attrs.evolve(key, revoked_at=START)
+
+        def refuse(found: ApiKey) -> ApiKey:
+            raise ValueError(found.id)
+
+        with pytest.raises(ValueError, match=key.id):
+            await keys.change(key.id, refuse)
+        assert await keys.find(key.id) == changed
+        assert await keys.change("0" * 12, refuse) is None
+
+    async def test_of_many_who_take_a_key_one_gets_it(self, keys: ApiKeys) -> None:
+        key = new_key(kind=KeyKind.LINK)
+        await keys.add(key)
+        taken = await asyncio.gather(*(keys.take(key.id) for _ in range(8)))
+        assert [one for one in taken if one is not None] == [key]
+        assert await keys.find(key.id) is None
+
+    async def test_the_last_use_never_goes_back_and_other_changes_keep_it(self, keys: ApiKeys) -> None:
+        one, other = new_key(), new_key()
+        await keys.add(one)
+        await keys.add(other)
+        later = START + timedelta(seconds=5)
+        await keys.note_uses({one.id: later, other.id: START, "0" * 12: START})
+        await keys.note_uses({one.id: START})
+        await keys.note_uses({})
+        await keys.change(one.id, lambda found: found.revoked(START))
+        assert {key.id: key.last_used_at for key in await keys.list()} == {one.id: later, other.id: START}
+
+    async def test_what_is_over_is_forgotten_but_for_keys(self, keys: ApiKeys) -> None:
+        over = START + timedelta(hours=1)
+        kept = [new_key(expires_at=over), new_key(kind=KeyKind.SESSION, expires_at=over + timedelta(hours=1))]
+        for key in (
+            *kept,
+            new_key(kind=KeyKind.SESSION, expires_at=over),
+            new_key(kind=KeyKind.LINK, expires_at=over),
+        ):
+            await keys.add(key)
+        assert await keys.forget_expired(over + timedelta(seconds=1)) == 2
+        assert {key.id for key in await keys.list()} == {key.id for key in kept}
