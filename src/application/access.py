@@ -4,19 +4,25 @@ import asyncio
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import TypeVar
 
 import attrs
 
 from application.access_ports import ApiKeys
 from application.errors import KeyNotFound
-from application.key_texts import KeyText, new_key_text, read_key_text
+from application.key_texts import new_key_text, read_key_text
 from application.ports import Clock
 from domain.access import ApiKey, KeyKind, Scope
 from domain.errors import InvalidField
 
+T = TypeVar("T")
+
 BELIEVED_FOR = timedelta(seconds=3)
 """For how long a process believes what it has read of a key: so late at most does a revocation bite."""
 BELIEVED_MAX = 4096
+LOOKED_UP_MAX = 1000
+"""How many keys one look-up asks for."""
 SESSION_LASTS = timedelta(hours=12)
 LINK_LASTS = timedelta(hours=1)
 _NO_DIGEST = bytes(32)
@@ -112,15 +118,19 @@ class RevokeKey:
 class Authenticate:
     """Whose key a text is, by what this process has read of the key within ``BELIEVED_FOR``.
 
-    Only keys that exist are remembered, so that strangers cannot crowd them out. When each was last used
-    is remembered too, and written down by ``NoteUses``: nobody waits for that.
+    That a key is not there is believed as long, and remembered apart, so that strangers cannot crowd out who
+    is known. One look-up runs at a time, and the next one asks for all keys that were shown meanwhile: who
+    makes keys up keeps one connection busy, and no more. When each key was last used is remembered too, and
+    written down by ``NoteUses``: nobody waits for that.
     """
 
     keys: ApiKeys
     clock: Clock
     uses: dict[str, datetime] = attrs.field(factory=dict, init=False)
     _believed: dict[str, tuple[ApiKey, datetime]] = attrs.field(factory=dict, init=False)
-    _reading: dict[str, asyncio.Task[ApiKey | None]] = attrs.field(factory=dict, init=False)
+    _missing: dict[str, tuple[None, datetime]] = attrs.field(factory=dict, init=False)
+    _wanted: dict[str, asyncio.Future[ApiKey | None]] = attrs.field(factory=dict, init=False)
+    _looking: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
     async def __call__(self, text: str, kind: KeyKind = KeyKind.KEY) -> ApiKey | None:
         """Return the key if *text* is a good one of this *kind*. Raises StoreUnavailable."""
@@ -141,31 +151,51 @@ class Authenticate:
         self._believed.pop(key_id, None)
 
     async def _known(self, key_id: str) -> ApiKey | None:
-        known = self._believed.get(key_id)
+        # An id is drawn at random when its key is made: none that was shown before that turns up later.
+        known = self._believed.get(key_id) or self._missing.get(key_id)
         if known is not None and timedelta(0) <= self.clock.now() - known[1] < BELIEVED_FOR:
             return known[0]
-        # Many requests with one key come at once: one of them reads it, before any answer is older than asked.
-        reading = self._reading.get(key_id)
-        if reading is None:
-            reading = asyncio.create_task(self._read(key_id))
-            self._reading[key_id] = reading
-            reading.add_done_callback(lambda task: self._is_read(key_id, task))
-        return await asyncio.shield(reading)
+        waiting = self._wanted.get(key_id)
+        if waiting is None:
+            waiting = self._wanted[key_id] = asyncio.get_running_loop().create_future()
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look_up())
+        return await asyncio.shield(waiting)
 
-    def _is_read(self, key_id: str, task: asyncio.Task[ApiKey | None]) -> None:
-        self._reading.pop(key_id, None)
-        if not task.cancelled():
-            task.exception()  # whoever still waits for it hears of it
+    async def _look_up(self) -> None:
+        try:
+            while self._wanted:
+                asked = dict(islice(self._wanted.items(), LOOKED_UP_MAX))
+                for key_id in asked:
+                    del self._wanted[key_id]
+                await self._answer(asked)
+        finally:
+            self._looking = None
 
-    async def _read(self, key_id: str) -> ApiKey | None:
+    async def _answer(self, asked: Mapping[str, asyncio.Future[ApiKey | None]]) -> None:
         asked_at = self.clock.now()
-        key = await self.keys.find(key_id)
-        self._believed.pop(key_id, None)
-        if key is not None:
-            while len(self._believed) >= BELIEVED_MAX:
-                self._believed.pop(next(iter(self._believed)))
-            self._believed[key_id] = (key, asked_at)
-        return key
+        try:
+            found = {key.id: key for key in await self.keys.find(list(asked))}
+        except Exception as error:  # noqa: BLE001  # everybody who waits hears of it, whatever it is
+            for waiting in asked.values():
+                waiting.set_exception(error)
+                waiting.exception()  # nobody may be left who waits
+            return
+        for key_id, waiting in asked.items():
+            self._believed.pop(key_id, None)
+            self._missing.pop(key_id, None)
+            key = found.get(key_id)
+            if key is None:
+                _remember(self._missing, key_id, (None, asked_at))
+            else:
+                _remember(self._believed, key_id, (key, asked_at))
+            waiting.set_result(key)
+
+
+def _remember(memory: dict[str, T], key_id: str, what: T) -> None:
+    while len(memory) >= BELIEVED_MAX:
+        memory.pop(next(iter(memory)))
+    memory[key_id] = what
 
 
 @attrs.frozen
@@ -192,7 +222,7 @@ class LogIn:
 
     keys: ApiKeys
     make_key: MakeKey
-    clock: Clock
+    authenticate: Authenticate
 
     async def link(self) -> str:
         """Return the text of a new link, good once within ``LINK_LASTS``."""
@@ -201,20 +231,13 @@ class LogIn:
 
     async def __call__(self, text: str) -> NewKey | None:
         """Return a session for the link; None if it is none, was used, or is too old."""
-        given = read_key_text(text)
-        if given is None:
-            return None
-        key = await self.keys.find(given.id)
-        if key is None or key.kind is not KeyKind.LINK or not _proves(given, key, self.clock.now()):
+        key = await self.authenticate(text, KeyKind.LINK)
+        if key is None:
             return None
         taken = await self.keys.take(key.id)  # whose text is right, and nobody else's
         if taken is None:
             return None
         return await self.make_key("browser", taken.scopes, lasts=SESSION_LASTS, kind=KeyKind.SESSION)
-
-
-def _proves(given: KeyText, key: ApiKey, now: datetime) -> bool:
-    return any(secrets.compare_digest(given.digest, digest) for digest in key.digests_at(now))
 
 
 @attrs.frozen(kw_only=True)
@@ -241,6 +264,6 @@ class Access:
             list_keys=ListKeys(keys),
             rotate_key=RotateKey(keys, clock),
             revoke_key=RevokeKey(keys, clock),
-            log_in=LogIn(keys, make_key, clock),
+            log_in=LogIn(keys, make_key, authenticate),
             note_uses=NoteUses(keys, authenticate, clock),
         )

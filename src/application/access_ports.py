@@ -21,8 +21,8 @@ class ApiKeys(Protocol):
         """Store a new key; its id was drawn at random and is nobody else's."""
 
     @abstractmethod
-    async def find(self, key_id: str) -> ApiKey | None:
-        """Return the key, of any kind, whether it is good or not."""
+    async def find(self, key_ids: Sequence[str]) -> Sequence[ApiKey]:
+        """Return those of the keys that are there, of any kind, good or not, in any order."""
 
     @abstractmethod
     async def list(self) -> Sequence[ApiKey]:

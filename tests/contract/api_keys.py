@@ -29,8 +29,16 @@ class ApiKeysContract:
             previous_until=START + timedelta(hours=1),
         )
         await keys.add(key)
-        assert await keys.find(key.id) == key
-        assert await keys.find("0" * 12) is None
+        assert await keys.find([key.id]) == [key]
+        assert await keys.find(["0" * 12]) == []
+
+    async def test_many_keys_are_found_at_once_without_those_that_are_not_there(self, keys: ApiKeys) -> None:
+        held = {key.id: key for key in (new_key(), new_key(kind=KeyKind.LINK), new_key())}
+        for key in held.values():
+            await keys.add(key)
+        found = await keys.find([*list(held)[:2], "0" * 12])
+        assert {key.id: key for key in found} == {key_id: held[key_id] for key_id in list(held)[:2]}
+        assert await keys.find([]) == []
 
     async def test_keys_and_sessions_are_listed_and_links_are_not(self, keys: ApiKeys) -> None:
         later = new_key(created_at=START + timedelta(seconds=1))
@@ -43,14 +51,15 @@ class ApiKeysContract:
         key = new_key()
         await keys.add(key)
         changed = await keys.change(key.id, lambda found: found.revoked(START))
-        assert changed == await keys.find(key.id) == attrs.evolve(key, revoked_at=START)
+        assert changed == attrs.evolve(key, revoked_at=START)
+        assert await keys.find([key.id]) == [changed]
 
         def refuse(found: ApiKey) -> ApiKey:
             raise ValueError(found.id)
 
         with pytest.raises(ValueError, match=key.id):
             await keys.change(key.id, refuse)
-        assert await keys.find(key.id) == changed
+        assert await keys.find([key.id]) == [changed]
         assert await keys.change("0" * 12, refuse) is None
 
     async def test_of_many_who_take_a_key_one_gets_it(self, keys: ApiKeys) -> None:
@@ -58,7 +67,7 @@ class ApiKeysContract:
         await keys.add(key)
         taken = await asyncio.gather(*(keys.take(key.id) for _ in range(8)))
         assert [one for one in taken if one is not None] == [key]
-        assert await keys.find(key.id) is None
+        assert await keys.find([key.id]) == []
 
     async def test_the_last_use_never_goes_back_and_other_changes_keep_it(self, keys: ApiKeys) -> None:
         one, other = new_key(), new_key()

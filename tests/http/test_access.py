@@ -17,6 +17,7 @@ from application.statistics import SchedulerState
 from domain.access import KeyKind, Scope
 from entrypoints.http.access import SESSION_COOKIE, needed_right
 from entrypoints.http.app import create_app
+from entrypoints.http.login import AFTER_LOGIN
 from entrypoints.http.use_cases import UseCases
 from tests.http.document import Operation, operations
 from tests.http.world import ADA, ADMIN, NO_MESSAGE, NOBODY, Api, app_of, client_of, problem, use_cases_of
@@ -207,12 +208,13 @@ class TestBrowser:
         self, stranger: Api, link: str
     ) -> None:
         answer = stranger("GET", link, follow_redirects=False)
-        assert (answer.status_code, answer.headers["location"]) == (HTTPStatus.SEE_OTHER, "/")
+        assert (answer.status_code, answer.headers["location"]) == (HTTPStatus.SEE_OTHER, AFTER_LOGIN)
         cookie = answer.headers["set-cookie"]
         for word in ("HttpOnly", "SameSite=strict", "Path=/", "Max-Age=43200"):
             assert word in cookie
         assert "Secure" not in cookie, "or it would not come back over plain HTTP on this machine"
-        assert stranger.get("/users").status_code == HTTPStatus.OK
+        for path in (AFTER_LOGIN, "/users"):
+            assert stranger.get(path).status_code == HTTPStatus.OK
         stranger.client.cookies.clear()
         problem(stranger("GET", link, follow_redirects=False), HTTPStatus.UNAUTHORIZED)
         assert stranger.get("/users").status_code == HTTPStatus.UNAUTHORIZED

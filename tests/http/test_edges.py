@@ -9,9 +9,11 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from structlog.typing import EventDict
 
+from application.statistics import SchedulerState
 from entrypoints.http.app import create_app, with_edges
 from entrypoints.http.use_cases import UseCases
-from tests.http.world import NOBODY, Api
+from tests.http.world import AS_ADMIN, NOBODY, Api, client_of, use_cases_of
+from tests.use_cases.service import Service
 
 OWN = {"x-request-id", "date", "ratelimit"}
 
@@ -125,6 +127,20 @@ def test_what_the_application_needs_is_opened_and_closed_with_it(use_cases: UseC
     assert course == ["opened", "closed"]
 
 
-def test_two_applications_do_not_know_each_other(use_cases: UseCases) -> None:
-    assert create_app(use_cases) is not create_app(use_cases)
-    assert not create_app(use_cases).debug
+def test_two_applications_do_not_know_each_other(use_cases: UseCases, ada: str) -> None:
+    other = use_cases_of(Service(), SchedulerState())
+    found = []
+    for app, of in ((create_app(use_cases), use_cases), (create_app(other), other)):
+        assert not app.debug
+        with TestClient(with_edges(app, of.metrics)) as client:
+            found.append(client.get(ada, headers=AS_ADMIN).status_code)
+    assert found == [HTTPStatus.OK, HTTPStatus.NOT_FOUND]
+
+
+def test_what_tests_share_answers_from_what_each_of_them_brought(api: Api, ada: str) -> None:
+    with client_of(use_cases_of(Service(), SchedulerState())) as other:
+        assert other.get(ada).status_code == HTTPStatus.NOT_FOUND
+        assert api.get(ada).status_code == HTTPStatus.OK
+        # A key that is the one's alone: what the middlewares hold is each one's own as well.
+        text = other.post("/keys", json={"name": "x", "scopes": ["admin"]}).json()["text"]
+        assert api.get(ada, authorization=f"Bearer {text}").status_code == HTTPStatus.UNAUTHORIZED

@@ -10,11 +10,15 @@ import attrs
 import pytest
 from litestar.types import ASGIApp
 
+from adapters.memory.users import MemoryUserReader
 from application.limiting import LIMITS, RequestClass
+from application.statistics import SchedulerState
+from application.views import Page, UserView
 from domain.access import Scope
+from domain.user import UserId
 from entrypoints.http import limits as http_limits
 from entrypoints.http.use_cases import UseCases
-from tests.http.world import ADA, AS_ADMIN, NO_MESSAGE, Api, app_of, client_of, problem
+from tests.http.world import ADA, AS_ADMIN, NO_MESSAGE, Api, app_of, client_of, problem, use_cases_of
 from tests.use_cases.service import Service
 
 
@@ -128,3 +132,22 @@ async def test_an_answer_that_takes_too_long_is_given_up(
         status, _ = await asyncio.create_task(ask(app, f"/messages/{NO_MESSAGE}/cancel", nothing_said))
     assert status == HTTPStatus.SERVICE_UNAVAILABLE
     assert (await ask(app, "/users"))[0] == HTTPStatus.OK
+
+
+class Pondering(MemoryUserReader):
+    """Takes a moment for every page."""
+
+    __slots__ = ()
+
+    async def page(self, after: UserId | None, limit: int) -> Page[UserView]:
+        await asyncio.sleep(0.01)
+        return await super().page(after, limit)
+
+
+def test_a_file_may_take_longer_than_another_answer(
+    service: Service, state: SchedulerState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_limits, "ANSWER_WITHIN_S", 0.0)
+    with client_of(use_cases_of(service, state, users=Pondering(service.store))) as client:
+        problem(client.get("/users"), HTTPStatus.SERVICE_UNAVAILABLE)
+        assert client.get("/users/export").text.startswith("\ufeffexternal_id,")

@@ -36,9 +36,10 @@ from application.users import (
     UpcomingOfUser,
 )
 from domain.access import ApiKey, Scope
-from entrypoints.http.app import create_app, with_edges
+from entrypoints.http.app import with_edges
 from entrypoints.http.use_cases import UseCases
 from tests.contract.adapters import POLICY, START
+from tests.http import shared_app
 from tests.use_cases.service import Service
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ def _admin() -> NewKey:
 ADMIN = _admin()
 """A key that may do everything, and that every world knows."""
 AS_ADMIN = {"Authorization": f"Bearer {ADMIN.text}"}
+TEXTS = JinjaTexts(None, "en")
 NOBODY = "01900000-0000-7000-8000-000000000000"
 NO_MESSAGE = f"2027-03-14.birthday.{NOBODY}"
 
@@ -99,7 +101,7 @@ def use_cases_of(
         act_on_message=service.operator,
         metrics=PrometheusMetrics(),
         scheduler_statistics=SchedulerStatistics(service.ledger, state),
-        preview_text=PreviewText(JinjaTexts(None, "en")),
+        preview_text=PreviewText(TEXTS),
         message_reader=service.ledger,
         scheduler_state=state,
         clock=service.clock,
@@ -114,7 +116,7 @@ def client_of(use_cases: UseCases) -> TestClient[ASGIApp]:
 
 
 def app_of(use_cases: UseCases) -> ASGIApp:
-    return with_edges(create_app(use_cases), use_cases.metrics)
+    return with_edges(shared_app.over(use_cases), use_cases.metrics)
 
 
 @attrs.frozen

@@ -1,12 +1,14 @@
 """Recognising keys: seldom by the store, and without anybody waiting for what is only noted."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from adapters.memory.api_keys import MemoryApiKeys
-from application.access import BELIEVED_FOR, BELIEVED_MAX, Access
+from application.access import BELIEVED_FOR, BELIEVED_MAX, LOOKED_UP_MAX, Access
+from application.errors import StoreUnavailable
 from application.key_texts import KeyText, new_key_text, read_key_text
 from domain.access import ApiKey, KeyKind, Scope
 from domain.errors import InvalidField
@@ -15,18 +17,24 @@ from tests.use_cases.service import Service
 
 
 class Counted(MemoryApiKeys):
-    """Counts what is read, which takes a moment."""
+    """Counts what is read, which takes a moment, and how often that is done at once."""
 
-    __slots__ = ("reads", "writes")
+    __slots__ = ("begun", "reading", "reads", "together_max", "writes")
 
     def __init__(self, service: Service) -> None:
         super().__init__(service.store)
-        self.reads = self.writes = 0
+        self.reads = self.writes = self.reading = self.together_max = 0
+        self.begun = asyncio.Event()
 
-    async def find(self, key_id: str) -> ApiKey | None:
+    async def find(self, key_ids: Sequence[str]) -> Sequence[ApiKey]:
         self.reads += 1
-        await asyncio.sleep(0)
-        return await super().find(key_id)
+        self.reading += 1
+        self.begun.set()
+        self.together_max = max(self.together_max, self.reading)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self.reading -= 1
+        return await super().find(key_ids)
 
     async def note_uses(self, uses: object) -> None:
         self.writes += 1
@@ -82,6 +90,66 @@ async def test_strangers_do_not_crowd_out_who_is_known(access: Access, keys: Cou
     await access.authenticate(made.text)
     assert keys.reads == reads
     assert len(access.authenticate._believed) == 1
+    assert len(access.authenticate._missing) == BELIEVED_MAX
+
+
+async def test_many_keys_that_are_made_up_are_looked_up_together_and_never_two_at_once(
+    access: Access, keys: Counted
+) -> None:
+    made = await access.make_key("one", {Scope.ADMIN})
+    forged = [new_key_text().text for _ in range(2 * LOOKED_UP_MAX)]
+    found = await asyncio.gather(*(access.authenticate(text) for text in [*forged, made.text]))
+    assert [key and key.id for key in found] == [*[None] * len(forged), made.key.id]
+    assert (keys.reads, keys.together_max) == (3, 1)
+
+
+async def test_who_comes_while_a_look_up_runs_is_in_the_next(access: Access, keys: Counted) -> None:
+    made = await access.make_key("one", {Scope.ADMIN})
+    first = asyncio.create_task(access.authenticate(new_key_text().text))
+    await keys.begun.wait()
+    others = [access.authenticate(text) for text in (made.text, made.text, new_key_text().text)]
+    assert [key and key.id for key in await asyncio.gather(first, *others)] == [
+        None,
+        made.key.id,
+        made.key.id,
+        None,
+    ]
+    assert (keys.reads, keys.together_max) == (2, 1)
+
+
+async def test_that_a_key_is_not_there_is_believed_for_as_long_as_that_it_is(
+    access: Access, keys: Counted, service: Service
+) -> None:
+    forged = new_key_text().text
+    for instant, reads in ((START, 1), (START + BELIEVED_FOR - timedelta(milliseconds=1), 1)):
+        service.at(instant)
+        assert await access.authenticate(forged) is None
+        assert await access.log_in(forged) is None
+        assert keys.reads == reads
+    service.at(START + BELIEVED_FOR)
+    assert await access.authenticate(forged) is None
+    assert keys.reads == 2
+
+
+async def test_a_store_that_is_away_is_told_to_everybody_who_waits_and_to_nobody_afterwards(
+    access: Access, service: Service
+) -> None:
+    made = await access.make_key("one", {Scope.ADMIN})
+    service.store.is_reachable = False
+    texts = (made.text, made.text, new_key_text().text)
+    found = await asyncio.gather(*map(access.authenticate, texts), return_exceptions=True)
+    assert [type(one) for one in found] == [StoreUnavailable] * 3
+    service.store.is_reachable = True
+    assert await access.authenticate(made.text) == made.key
+
+
+async def test_who_goes_away_takes_nobody_along(access: Access, keys: Counted) -> None:
+    made = await access.make_key("one", {Scope.ADMIN})
+    asking = [asyncio.create_task(access.authenticate(made.text)) for _ in range(2)]
+    await keys.begun.wait()
+    asking[0].cancel()
+    assert await asking[1] == made.key
+    assert keys.reads == 1
 
 
 async def test_what_cannot_be_a_key_asks_no_store(access: Access, keys: Counted) -> None:

@@ -25,8 +25,8 @@ class MemoryApiKeys(ApiKeys):
             raise RuntimeError("A new key has an id that is taken.")
         self._keys[key.id] = key
 
-    async def find(self, key_id: str) -> ApiKey | None:
-        return self._keys.get(key_id)
+    async def find(self, key_ids: Sequence[str]) -> Sequence[ApiKey]:
+        return [self._keys[key_id] for key_id in key_ids if key_id in self._keys]
 
     async def list(self) -> Sequence[ApiKey]:
         listed = [key for key in self._keys.values() if key.kind is not KeyKind.LINK]

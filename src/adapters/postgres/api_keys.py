@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, text, update
+from sqlalchemy import ARRAY, Row, Text, any_, bindparam, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import connected, in_transaction
@@ -36,11 +36,11 @@ class PostgresApiKeys(ApiKeys):
         async with connected(self._engine) as connection:
             await connection.execute(insert(api_keys), _to_row(key))
 
-    async def find(self, key_id: str) -> ApiKey | None:
+    async def find(self, key_ids: Sequence[str]) -> Sequence[ApiKey]:
+        # One statement, prepared once, for any number of them.
+        query = select(api_keys).where(api_keys.c.id == any_(bindparam("ids", type_=ARRAY(Text))))
         async with connected(self._engine) as connection:
-            found = await connection.execute(select(api_keys).where(api_keys.c.id == key_id))
-            row = found.one_or_none()
-        return None if row is None else _to_key(row)
+            return [_to_key(row) for row in await connection.execute(query, {"ids": list(key_ids)})]
 
     async def list(self) -> Sequence[ApiKey]:
         query = select(api_keys).where(api_keys.c.kind != KeyKind.LINK.value)

@@ -17,7 +17,8 @@ from entrypoints.http.problems import RequestRefused
 
 IMPORTS_AT_ONCE = 2
 ANSWER_WITHIN_S = 60.0
-IMPORT_WITHIN_S = 600.0
+FILE_WITHIN_S = 600.0
+"""For an import, an undo of one, and an answer that is a file."""
 
 
 def class_of_request(handler: Any, method: str) -> RequestClass:
@@ -28,6 +29,13 @@ def class_of_request(handler: Any, method: str) -> RequestClass:
     if needed_right(handler) is Right.ADMIN:
         return RequestClass.ADMIN
     return RequestClass.READ if method == "GET" else RequestClass.WRITE
+
+
+def _takes_long(handler: Any) -> bool:
+    operation = getattr(handler, "operation_class", None)
+    if not (isinstance(operation, type) and issubclass(operation, Documented)):
+        return False
+    return operation.is_import or bool(operation.streamed)
 
 
 class Throttle(ASGIMiddleware):
@@ -51,7 +59,8 @@ class Throttle(ASGIMiddleware):
                 headers={**_told(permit), "Retry-After": str(permit.reset_s)},
             )
         with self._slot(kind):
-            await _in_time(scope, receive, _with_headers(send, _told(permit)), next_app, kind)
+            seconds = FILE_WITHIN_S if _takes_long(scope["route_handler"]) else ANSWER_WITHIN_S
+            await _in_time(scope, receive, _with_headers(send, _told(permit)), next_app, seconds)
 
     @contextmanager
     def _slot(self, kind: RequestClass) -> Iterator[None]:
@@ -71,7 +80,7 @@ class Throttle(ASGIMiddleware):
             self._imports_free += 1
 
 
-async def _in_time(scope: Scope, receive: Receive, send: Send, next_app: ASGIApp, kind: RequestClass) -> None:
+async def _in_time(scope: Scope, receive: Receive, send: Send, next_app: ASGIApp, seconds: float) -> None:
     is_begun = False
 
     async def noting(message: Message) -> None:
@@ -80,7 +89,7 @@ async def _in_time(scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
         await send(message)
 
     try:
-        async with asyncio.timeout(IMPORT_WITHIN_S if kind is RequestClass.IMPORT else ANSWER_WITHIN_S):
+        async with asyncio.timeout(seconds):
             await next_app(scope, receive, noting)
     except TimeoutError:
         if is_begun:

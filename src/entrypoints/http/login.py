@@ -18,6 +18,8 @@ from entrypoints.http.problems import RequestRefused
 from entrypoints.http.requests import AnyRequest
 from entrypoints.http.use_cases import UseCases
 
+AFTER_LOGIN = "/schema"
+"""All that a browser can look at as long as the service has no page of its own."""
 _TOKEN = parameter("token", "query", "What the link from the terminal holds.")
 
 
@@ -29,7 +31,7 @@ class LoginController(Controller):
 
     @get(operation_class=operation(_TOKEN, needs=None, answer={}))
     async def log_in(self, request: AnyRequest, use_cases: NamedDependency[UseCases]) -> Response[Any]:
-        """Exchange the link for a session, and go on to the page."""
+        """Exchange the link for a session, and go on to what there is to see."""
         session = await use_cases.access.log_in(one_parameter(request, "token") or "")
         if session is None:
             raise RequestRefused(
@@ -38,7 +40,7 @@ class LoginController(Controller):
                 headers={"WWW-Authenticate": 'Bearer realm="birthdays"'},
             )
         return Redirect(
-            "/",
+            AFTER_LOGIN,
             status_code=303,
             headers={"Referrer-Policy": "no-referrer"},
             cookies=[_cookie(request, session.text, int(SESSION_LASTS.total_seconds()))],
