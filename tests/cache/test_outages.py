@@ -69,11 +69,12 @@ async def test_who_was_held_up_does_not_take_that_for_the_silence_of_the_cache(
     world: World, ada: UserView
 ) -> None:
     async def hold_up(name: str, call: Callable[[], Awaitable[T]]) -> T:
-        answer = asyncio.ensure_future(call())
+        answer = await call()
         if name == "invalidate":
-            await asyncio.sleep(0.01)  # it has been asked, and answers meanwhile
-            time.sleep(2 * sweeping.AT_ONCE_WITHIN_S)  # noqa: ASYNC251  # nothing else can be done by this process
-        return await answer
+            time.sleep(2 * sweeping.AT_ONCE_WITHIN_S)  # noqa: ASYNC251  # the process does nothing else meanwhile
+            for _ in range(5):  # the answer has come, and has yet to be read
+                await asyncio.sleep(0)
+        return answer
 
     process = await world.started(cache=InterceptedCache(world.cache, hold_up))
     await process.warm_up(ada)
