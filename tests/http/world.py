@@ -13,9 +13,11 @@ from adapters.delivery.texts import JinjaTexts
 from adapters.metrics import PrometheusMetrics
 from application.cached_reader import UncachedUserReader
 from application.exports import ExportUsers
+from application.finding import FindPeople
 from application.imports import ImportUsers
-from application.messages import GetMessage, ListMessages
+from application.messages import GetMessage, ListMessages, ResumeChannel
 from application.occasions import ComputeTodaysList, ShowTodaysList
+from application.overview import LatenessOfDays, ShowOverview
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
@@ -74,6 +76,12 @@ def use_cases_of(
         act_on_message=service.operator,
         metrics=PrometheusMetrics(),
         scheduler_statistics=SchedulerStatistics(service.ledger, state),
+        show_overview=ShowOverview(
+            service.looked_at, LatenessOfDays(service.looked_at), POLICY, service.clock, state
+        ),
+        find_people=FindPeople(users, service.looked_at),
+        operator_reader=service.looked_at,
+        resume_channel=ResumeChannel(unit_of_work),
         preview_text=PreviewText(JinjaTexts(None, "en")),
         message_reader=service.ledger,
         scheduler_state=state,

@@ -16,6 +16,7 @@ from adapters.memory.cache import MemoryCache
 from adapters.memory.channel import MemoryChannel
 from adapters.memory.invalidations import MemoryInvalidationLog
 from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.operator_reader import MemoryOperatorReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader
@@ -24,6 +25,7 @@ from adapters.postgres.database import open_engine
 from adapters.postgres.invalidations import PostgresInvalidationLog
 from adapters.postgres.message_counts import PostgresMessageCounts
 from adapters.postgres.message_reader import PostgresMessageReader
+from adapters.postgres.operator_reader import PostgresOperatorReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
@@ -99,6 +101,7 @@ class PostgresAdapters(containers.DeclarativeContainer):
     scheduler_unit_of_work = providers.Factory(PostgresUnitOfWork, scheduler_engine, announcer)
     user_reader = providers.Singleton(PostgresUserReader, engine)
     message_reader = providers.Singleton(PostgresMessageReader, engine)
+    operator_reader = providers.Singleton(PostgresOperatorReader, engine)
     message_counts = providers.Singleton(PostgresMessageCounts, engine)
     now = providers.Callable(_now_of, clock.provider)
     texts = providers.Singleton(open_texts, settings)
@@ -135,5 +138,6 @@ class MemoryAdapters(containers.DeclarativeContainer):
     scheduler_unit_of_work = unit_of_work
     user_reader = providers.Singleton(MemoryUserReader, store)
     message_reader = providers.Singleton(MemoryMessageReader, store)
+    operator_reader = providers.Singleton(MemoryOperatorReader, store)
     texts = providers.Singleton(open_texts, settings)
     channel = providers.Singleton(MemoryChannel)

@@ -15,9 +15,11 @@ from application.cached_reader import CachedUserReader, UncachedUserReader
 from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.exports import ExportUsers
+from application.finding import FindPeople
 from application.imports import ImportUsers
-from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.messages import ActOnMessage, GetMessage, ListMessages, ResumeChannel
 from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
+from application.overview import LatenessOfDays, ShowOverview
 from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
@@ -157,6 +159,17 @@ class Service(containers.DeclarativeContainer):
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
         act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),
         scheduler_statistics=providers.Singleton(SchedulerStatistics, adapters.message_reader, state, counts),
+        show_overview=providers.Singleton(
+            ShowOverview,
+            adapters.operator_reader,
+            providers.Singleton(LatenessOfDays, adapters.operator_reader),
+            policy,
+            adapters.clock,
+            state,
+        ),
+        find_people=providers.Singleton(FindPeople, adapters.user_reader, adapters.operator_reader),
+        operator_reader=adapters.operator_reader,
+        resume_channel=providers.Singleton(ResumeChannel, unit_of_work),
         preview_text=providers.Singleton(PreviewText, adapters.texts),
         message_reader=adapters.message_reader,
         scheduler_state=state,
