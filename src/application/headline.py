@@ -1,11 +1,13 @@
 """How things stand, in one paragraph for whoever glances at it: what is bad comes first."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import attrs
 
+from application.observing import CacheHealth
 from application.operator_ports import COUNTED_MAX, DueGroup, PausedChannel
 from application.statistics import SchedulerState
 from application.upkeep import CLOCK_OFFSET_MAX
@@ -35,6 +37,8 @@ class Headline:
 
 AWAY = Headline(Tone.BAD, "The database cannot be reached: nothing is sent until it is back.")
 
+_MINUTE_S = 60
+
 _Told = tuple[Tone, str]
 
 
@@ -43,7 +47,9 @@ def headline(
     due: Sequence[DueGroup],
     in_need: Mapping[Status, int],
     paused: Sequence[PausedChannel],
+    *,
     state: SchedulerState,
+    cache: CacheHealth,
 ) -> Headline:
     """Say how things stand at *now*; *due* is what is open and wanted within a day."""
     troubles = [
@@ -51,6 +57,7 @@ def headline(
         *_of_channels(paused),
         *_of_late_messages(now, due, is_paused=bool(paused)),
         *_of_those_in_need(in_need),
+        *_of_the_cache(cache),
     ]
     ended = [] if any(group.is_late for group in due) else [_all_sent(in_need)]
     tones = [tone for tone, _ in troubles]
@@ -121,6 +128,13 @@ def _of_those_in_need(in_need: Mapping[Status, int]) -> Sequence[_Told]:
     return [(Tone.BAD, f"{listed} {'message needs' if is_one else 'messages need'} somebody.")]
 
 
+def _of_the_cache(cache: CacheHealth) -> Sequence[_Told]:
+    if not cache.broken:
+        return []
+    answers = counted(cache.broken, "answer", "answers")
+    return [(Tone.BAD, f"The cache has given {answers} that had been wrong for too long.")]
+
+
 def _all_sent(in_need: Mapping[Status, int]) -> str:
     return f"Everything {'else ' if any(in_need.values()) else ''}due has been sent."
 
@@ -136,9 +150,9 @@ def _next(now: datetime, due: Sequence[DueGroup]) -> str:
 
 
 def duration(length: timedelta) -> str:
-    """Write *length* in the largest unit that it fills, rounded up."""
-    seconds = length.total_seconds()
-    for unit, in_unit in (("hour", 3600), ("minute", 60)):
-        if seconds > in_unit:
-            return counted(-int(-seconds // in_unit), unit, f"{unit}s")
-    return counted(max(-int(-seconds // 1), 1), "second", "seconds")
+    """Write *length* in hours and minutes, or in seconds if it is short, rounded up."""
+    seconds = max(math.ceil(length.total_seconds()), 1)
+    if seconds < _MINUTE_S:
+        return f"{seconds} s"
+    hours, minutes = divmod(math.ceil(seconds / _MINUTE_S), 60)
+    return " ".join([*([f"{hours:,} h"] if hours else []), *([f"{minutes} min"] if minutes else [])])

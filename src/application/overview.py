@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import attrs
 
 from application.headline import Headline, headline
+from application.observing import CacheHealth, Metrics
 from application.operator_ports import (
     Attention,
     DueGroup,
@@ -24,7 +25,7 @@ from domain.mornings import Morning, next_mornings
 AHEAD = timedelta(hours=24)
 DAYS_BACK = 7
 _IN_NEED_SHOWN = 20
-_NEXT_SHOWN = 50
+_NEXT_SHOWN = 20
 _DECISIONS_SHOWN = 10
 _TODAY_KEPT = timedelta(seconds=60)
 _PAST_KEPT = timedelta(minutes=30)
@@ -51,6 +52,7 @@ class Overview:
     """Everything on the first page."""
 
     now: datetime
+    send_time: time
     headline: Headline
     attention: Attention
     paused: Sequence[PausedChannel]
@@ -61,6 +63,7 @@ class Overview:
     lateness: Sequence[tuple[date, Lateness | None]]
     decisions: Sequence[Decision]
     state: SchedulerState
+    cache: CacheHealth
 
 
 @attrs.define(eq=False)
@@ -95,6 +98,7 @@ class ShowOverview:
     policy: SendPolicy
     clock: Clock
     state: SchedulerState
+    metrics: Metrics
 
     async def __call__(self) -> Overview:
         now = self.clock.now()
@@ -103,10 +107,11 @@ class ShowOverview:
         attention = await self.reader.attention(_IN_NEED_SHOWN)
         due = await self.reader.due(now, until)
         paused = await self.reader.paused_channels()
-        state = attrs.evolve(self.state)
+        state, cache = attrs.evolve(self.state), self.metrics.cache_health()
         return Overview(
             now=now,
-            headline=headline(now, due, attention.counts, paused, state),
+            send_time=self.policy.send_time,
+            headline=headline(now, due, attention.counts, paused, state=state, cache=cache),
             attention=attention,
             paused=paused,
             due=due,
@@ -116,6 +121,7 @@ class ShowOverview:
             lateness=await self.lateness(now),
             decisions=await self.reader.decisions(_DECISIONS_SHOWN),
             state=state,
+            cache=cache,
         )
 
 

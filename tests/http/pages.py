@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
 from http import HTTPStatus
@@ -11,7 +11,7 @@ import httpx
 
 from application.deliveries import FailedForGood, FailedForNow
 from domain.message import MessageKey, Status
-from tests.contract.adapters import LEASE, RETRIES, TERMS
+from tests.contract.adapters import RETRIES, TERMS
 from tests.contract.people import NINE_IN_BERLIN
 from tests.http.world import Api
 from tests.use_cases.service import Service
@@ -58,7 +58,7 @@ def checked(answer: httpx.Response, status: HTTPStatus = HTTPStatus.OK) -> str:
 def words(page: str) -> str:
     """Return what is to be read on *page*, in one line."""
     main = page[page.index("<main") : page.index("</main>")]
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", main)).split())
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", main.replace("<wbr>", ""))).split())
 
 
 def send(
@@ -72,7 +72,7 @@ def send(
 
 
 async def end_badly(service: Service) -> Mapping[Status, MessageKey]:
-    """Let the messages of the three people registered last, who were due in Berlin, fail, be lost, and be missed."""
+    """Let the messages of three people, the only ones, who are due in Berlin, fail, be lost, and be missed."""
     service.at(NINE_IN_BERLIN)
     async with service.unit_of_work() as uow:
         claim = await uow.messages.claim(2, TERMS)
@@ -86,15 +86,15 @@ async def end_badly(service: Service) -> Mapping[Status, MessageKey]:
     service.at(NINE_IN_BERLIN + timedelta(days=1))
     await service.keep()
     found = {Status(one.status): MessageKey.parse(one.key) for one in await service.messages()}
-    assert found.keys() == {Status.FAILED, Status.UNKNOWN, Status.EXPIRED}, LEASE
+    assert found.keys() == {Status.FAILED, Status.UNKNOWN, Status.EXPIRED}
     assert found[Status.FAILED] == failed.key
     assert found[Status.UNKNOWN] == lost.key
     return found
 
 
-async def pause_channel(service: Service) -> None:
-    """Let the far side ask for a pause of ten minutes."""
-    service.at(NINE_IN_BERLIN)
+async def pause_channel(service: Service, at: datetime = NINE_IN_BERLIN) -> None:
+    """Let the far side ask for a pause of ten minutes when the message that is due *at* is sent."""
+    service.at(at)
     async with service.unit_of_work() as uow:
         [delivery] = (await uow.messages.claim(1, TERMS)).deliveries
         outcome = FailedForNow("later", retry_after=timedelta(minutes=10))

@@ -35,7 +35,7 @@ def test_what_comes_is_shown_by_hour_in_a_list_and_on_the_strip(api: Api, ada: s
     assert "12:00: 0" in shown
     assert "08:00: 1" in shown
     assert "08:00 UTC tomorrow Ada Lovelace birthday, 37 years Europe/Berlin" in shown
-    assert "08:00 UTC in 20 hours Berlin, Paris and" in shown
+    assert "08:00 UTC in 20 h Berlin, Paris and" in shown
     assert f'href="/page{ada.replace("users", "people")}"' in page
     assert page.count('class="place greeted"') == 1
 
@@ -216,10 +216,10 @@ def test_a_name_is_a_text_wherever_it_stands(api: Api) -> None:
 def test_a_paused_channel_is_bad_news_and_can_be_let_go_on(api: Api, ada: str) -> None:
     api.do(pause_channel, api.service)
     shown = words(look(api, "/"))
-    assert shown.startswith("The channel memory takes nothing for another 10 minutes.")
+    assert shown.startswith("The channel memory takes nothing for another 10 min.")
     assert "1 message failed for now and is tried again." in shown
     path = "/page/channels/memory"
-    assert "takes nothing for another 10 minutes" in words(look(api, path))
+    assert "takes nothing for another 10 min" in words(look(api, path))
     checked(send(api, path, {"reason": " "}), HTTPStatus.UNPROCESSABLE_ENTITY)
     assert "No such channel is paused" in words(look(api, "/page/channels/other"))
     answer = send(api, path, {"reason": REASON}, seen_at=path)

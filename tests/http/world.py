@@ -58,6 +58,7 @@ def use_cases_of(
     unit_of_work: UnitOfWorkFactory | None = None,
 ) -> UseCases:
     """Wire the use cases as the service does, on other adapters where they are given."""
+    metrics = PrometheusMetrics()
     users, unit_of_work = users or service.users, unit_of_work or service.unit_of_work
     return UseCases(
         register_user=RegisterUser(unit_of_work, POLICY),
@@ -74,10 +75,10 @@ def use_cases_of(
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),
         act_on_message=service.operator,
-        metrics=PrometheusMetrics(),
+        metrics=metrics,
         scheduler_statistics=SchedulerStatistics(service.ledger, state),
         show_overview=ShowOverview(
-            service.looked_at, LatenessOfDays(service.looked_at), POLICY, service.clock, state
+            service.looked_at, LatenessOfDays(service.looked_at), POLICY, service.clock, state, metrics
         ),
         find_people=FindPeople(users, service.looked_at),
         operator_reader=service.looked_at,

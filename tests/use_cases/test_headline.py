@@ -3,15 +3,27 @@
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from application.headline import AWAY, Tone, duration, headline
+from application.observing import CacheHealth
 from application.operator_ports import COUNTED_MAX, DueGroup, PausedChannel
 from application.statistics import SchedulerState
 from domain.message import Status
 from tests.contract.adapters import START
 
 WELL = SchedulerState(started_at=START, last_plan_at=START)
+TRUE = CacheHealth(
+    hits=0,
+    reads=0,
+    audited=0,
+    broken=0,
+    pending=0,
+    oldest_pending_s=0.0,
+    polled_ago_s=None,
+    is_breaker_open=False,
+)
 FINE = "Everything due has been sent."
 NOTHING = "Nothing is due in the next 24 hours."
 
@@ -88,12 +100,12 @@ CASES: list[tuple[dict[str, Any], Tone, str]] = [
     (
         {"paused": PAUSED},
         Tone.BAD,
-        f"The channel smtp takes nothing for another 12 minutes. {FINE} {NOTHING}",
+        f"The channel smtp takes nothing for another 12 min. {FINE} {NOTHING}",
     ),
     (
         {"paused": PAUSED, "due": [late(5, 3)]},
         Tone.BAD,
-        f"The channel smtp takes nothing for another 12 minutes. 3 messages wait. {NOTHING}",
+        f"The channel smtp takes nothing for another 12 min. 3 messages wait. {NOTHING}",
     ),
     (
         {"state": SchedulerState(started_at=START)},
@@ -110,6 +122,11 @@ CASES: list[tuple[dict[str, Any], Tone, str]] = [
         {"state": SchedulerState(clock_offset_s=-3.25)},
         Tone.BAD,
         f"Nothing is planned: this machine's clock is 3.2 s off the database's. {FINE} {NOTHING}",
+    ),
+    (
+        {"cache": attrs.evolve(TRUE, broken=2, is_breaker_open=True, pending=9)},
+        Tone.BAD,
+        f"The cache has given 2 answers that had been wrong for too long. {FINE} {NOTHING}",
     ),
     (
         {
@@ -129,7 +146,8 @@ CASES: list[tuple[dict[str, Any], Tone, str]] = [
 
 @pytest.mark.parametrize(("given", "tone", "text"), CASES, ids=[text for _, _, text in CASES])
 def test_bad_news_come_first(given: dict[str, Any], tone: Tone, text: str) -> None:
-    told = headline(START, **{"due": [], "in_need": {}, "paused": [], "state": WELL, **given})
+    usual = {"due": [], "in_need": {}, "paused": [], "state": WELL, "cache": TRUE}
+    told = headline(START, **{**usual, **given})
     assert (told.tone, told.text) == (tone, text)
 
 
@@ -140,13 +158,17 @@ def test_a_database_that_is_away_is_bad_news() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     (
-        (0.2, "1 second"),
-        (1.1, "2 seconds"),
-        (60, "60 seconds"),
-        (61, "2 minutes"),
-        (3600, "60 minutes"),
-        (3601, "2 hours"),
-        (86_400, "24 hours"),
+        (0.0, "1 s"),
+        (0.2, "1 s"),
+        (1.1, "2 s"),
+        (59.5, "1 min"),
+        (60, "1 min"),
+        (61, "2 min"),
+        (3541, "1 h"),
+        (3600, "1 h"),
+        (3601, "1 h 1 min"),
+        (86_400, "24 h"),
+        (4_000_000, "1,111 h 7 min"),
     ),
 )
 def test_a_duration_is_rounded_up(seconds: float, text: str) -> None:

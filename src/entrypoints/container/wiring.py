@@ -166,6 +166,7 @@ class Service(containers.DeclarativeContainer):
             policy,
             adapters.clock,
             state,
+            adapters.metrics,
         ),
         find_people=providers.Singleton(FindPeople, adapters.user_reader, adapters.operator_reader),
         operator_reader=adapters.operator_reader,

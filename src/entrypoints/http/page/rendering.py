@@ -1,5 +1,6 @@
 """How the pages are made: templates, what they may call, and the headers that keep them to themselves."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
+from markupsafe import Markup
 
 from application.explanation import what_became
 from application.headline import clock_time, counted, duration
@@ -76,6 +78,11 @@ def _seconds(length: timedelta) -> str:
     return f"{seconds:.1f} s" if abs(seconds) < 60 else duration(length)  # noqa: PLR2004  # a minute
 
 
+def _breakable(zone_name: str) -> Markup:
+    """Let a line break after each part of the name of a zone."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/_])", zone_name))
+
+
 def _bar_height(number: int, highest: int) -> int:
     """Return the height of a bar of 100 at most; what is there can be seen, however little it is."""
     return max(round(100 * number / highest), 2) if number else 0
@@ -108,6 +115,7 @@ def _environment() -> Environment:
         "counted": counted,
         "became": what_became,
         "labelled": labelled,
+        "breakable": _breakable,
     }
     environment.globals |= {"bar_height": _bar_height, "words": _ACTIONS}
     return environment

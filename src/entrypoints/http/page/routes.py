@@ -55,7 +55,6 @@ class PageController(Controller):
             "now": overview.now,
             "highest": max(hour.messages for hour in overview.hours),
             "has_cache": use_cases.cache is not None,
-            "cache": use_cases.metrics.cache_health(),
             "is_cache_reachable": is_reachable,
             "cache_figures": figures,
             "failures_max": FAILURES_MAX,
