@@ -1,18 +1,23 @@
 """The ledger as an operator sees it, and what an operator can do."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 
 import attrs
 
 from application.errors import MessageNotFound
+from application.operator_ports import OperatorReader
 from application.ports import MessageReader, UnitOfWorkFactory
 from application.views import MessageView, Page
 from domain.decision import RESUME, Decision
 from domain.due import SendPolicy
 from domain.errors import IllegalTransition
-from domain.message import Action, Message, MessageKey, Reason, Status
+from domain.message import Action, Message, MessageKey, Reason, Status, next_status
 from domain.user import UserId
+
+AT_ONCE = 100
+"""On how many messages an operator decides at once."""
 
 
 @attrs.frozen
@@ -91,6 +96,30 @@ class ActOnMessage:
                 return message.left_alone(now)
             case _:
                 raise IllegalTransition(action, message.status)
+
+
+@attrs.frozen
+class ActOnThoseInNeed:
+    """An operator decides on many messages of one status that need somebody, the latest first, for one reason.
+
+    Each is a transaction of its own, so that nothing else waits for all of them; what somebody else has
+    decided meanwhile is left out. Raises InvalidField, and IllegalTransition where the status forbids the action.
+    """
+
+    reader: OperatorReader
+    act: ActOnMessage
+
+    async def __call__(self, status: Status, action: Action, because: str) -> int:
+        """Return how many were decided on, AT_ONCE at most."""
+        next_status(status, action)
+        latest = (await self.reader.attention(AT_ONCE)).latest
+        decided = 0
+        for named in latest:
+            if named.message.status == status:
+                with contextlib.suppress(IllegalTransition, MessageNotFound):
+                    await self.act(action, MessageKey.parse(named.message.key), because)
+                    decided += 1
+        return decided
 
 
 @attrs.frozen

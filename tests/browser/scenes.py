@@ -149,6 +149,15 @@ async def _refused_decision(site: Site, page: Page) -> None:
     await page.get_by_role("alert").wait_for()
 
 
+async def _refused_for_all(site: Site, page: Page) -> None:
+    await run_into_trouble(site.service)
+    await page.goto("/")
+    await page.get_by_role("link", name="Decide on all 2 expired messages").click()
+    await page.get_by_label("Why?").fill(" ")
+    await page.get_by_role("button", name="Let it be").click()
+    await page.get_by_role("alert").wait_for()
+
+
 async def _person(site: Site, page: Page) -> None:
     places = await run_into_trouble(site.service)
     await page.goto(places[Status.EXPIRED])
@@ -181,6 +190,7 @@ VIEWS: Mapping[str, Callable[[Site, Page], Awaitable[None]]] = {
     "much-is-wrong": _much_is_wrong,
     "decision": _decision,
     "refused-decision": _refused_decision,
+    "refused-for-all": _refused_for_all,
     "person": _person,
     "found": _found,
     "paused-channel": _paused_channel,

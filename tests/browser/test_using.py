@@ -42,7 +42,7 @@ async def test_it_brings_itself_up_to_date(site: Site) -> None:
             "1 unknown, 1 failed and 2 expired messages need somebody."
         )
         await expect(headline(page)).to_have_class("tone-bad")
-        await expect(page.get_by_role("link", name="Decide")).to_have_count(4)
+        await expect(page.get_by_role("link", name="Decide about")).to_have_count(4)
         await expect(page.locator("#freshness")).to_contain_text("As of 08:00:00 UTC")
         await expect(page).to_have_title("⚠ Birthdays")
 
@@ -53,14 +53,14 @@ async def test_what_one_is_about_to_use_stays_in_hand(site: Site) -> None:
         await run_into_trouble(site.service)
         await opened_with_clock(page)
         await page.get_by_label("Find a person").fill("half a na")
-        link = page.get_by_role("link", name="Decide").nth(1)
+        link = page.get_by_role("link", name="Decide about").nth(1)
         place = await link.get_attribute("href")
         await link.focus()
-        first = await page.get_by_role("link", name="Decide").first.get_attribute("href") or ""
+        first = await page.get_by_role("link", name="Decide about").first.get_attribute("href") or ""
         key = MessageKey.parse(first.rpartition("/")[2])
         await site.service.operator.mark_sent(key)
         await let_time_pass(page)
-        await expect(page.get_by_role("link", name="Decide")).to_have_count(3)
+        await expect(page.get_by_role("link", name="Decide about")).to_have_count(3)
         assert await page.evaluate("document.activeElement.getAttribute('href')") == place
         await expect(page.get_by_label("Find a person")).to_have_value("half a na")
 
@@ -125,7 +125,7 @@ async def test_without_a_script_everything_works_and_the_page_loads_itself_anew(
         await page.goto("/")
         await expect(page.get_by_role("button", name="Pause updates")).to_be_hidden()
         assert await page.locator("meta[http-equiv=refresh]").get_attribute("content") == "30"
-        await page.get_by_role("link", name="Decide").first.click()
+        await page.get_by_role("link", name="Decide about").first.click()
         assert await page.locator("meta[http-equiv=refresh]").count() == 0, "nothing that is typed gets lost"
         await page.get_by_label("Why?").fill(REASON)
         await page.get_by_role("button", name="It arrived").click()

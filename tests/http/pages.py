@@ -12,7 +12,7 @@ import httpx
 from application.deliveries import FailedForGood, FailedForNow
 from domain.message import MessageKey, Status
 from tests.contract.adapters import RETRIES, TERMS
-from tests.contract.people import NINE_IN_BERLIN
+from tests.contract.people import NINE_IN_BERLIN, message, person
 from tests.http.world import Api
 from tests.use_cases.service import Service
 
@@ -99,4 +99,13 @@ async def pause_channel(service: Service, at: datetime = NINE_IN_BERLIN) -> None
         [delivery] = (await uow.messages.claim(1, TERMS)).deliveries
         outcome = FailedForNow("later", retry_after=timedelta(minutes=10))
         await uow.messages.settle([(delivery, outcome)], RETRIES, TERMS.channel)
+        await uow.commit()
+
+
+async def miss_many(service: Service, number: int) -> None:
+    """Let so many people have a message that missed its window."""
+    people = [person(f"P{count}") for count in range(number)]
+    async with service.unit_of_work() as uow:
+        await uow.users.add(people)
+        await uow.messages.save([message(user, status=Status.EXPIRED) for user in people])
         await uow.commit()

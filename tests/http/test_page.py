@@ -7,7 +7,7 @@ from structlog.typing import EventDict
 
 from domain.message import Reason, Status
 from domain.user import UserId
-from tests.http.pages import EVIL, checked, end_badly, look, pause_channel, send, words
+from tests.http.pages import EVIL, checked, end_badly, look, miss_many, pause_channel, send, words
 from tests.http.world import NO_MESSAGE, NOBODY, Api
 
 REASON = "The mailbox was full, Bob rang."
@@ -89,6 +89,31 @@ def test_a_decision_is_carried_out_and_its_reason_kept(
 
 def _attention(page: str) -> str:
     return page[page.index('id="attention"') : page.index("</section>")]
+
+
+def test_one_decides_on_all_of_a_kind_at_once(api: Api, unwell: dict[Status, str]) -> None:
+    api.do(miss_many, api.service, 102)
+    page = look(api, "/")
+    assert page.count("It missed its window.") == 20, "the latest of them"
+    assert "Decide on all 103 expired messages …" in words(page)
+    assert "Decide on all 1 " not in words(page)
+    path = "/page/attention/expired"
+    assert "103 expired messages need somebody" in words(look(api, path))
+    for fields in (
+        {"action": "leave", "reason": " "},
+        {"action": "mark-sent", "reason": REASON},
+        {"reason": REASON},
+    ):
+        assert 'role="alert"' in checked(send(api, path, fields), HTTPStatus.UNPROCESSABLE_ENTITY)
+    assert "103 expired messages" in words(look(api, path))
+    answer = send(api, path, {"action": "leave", "reason": REASON})
+    assert (answer.status_code, answer.headers["location"]) == (HTTPStatus.SEE_OTHER, path)
+    assert "3 expired messages need somebody" in words(look(api, path))
+    assert send(api, path, {"action": "leave", "reason": REASON}).headers["location"] == "/"
+    assert words(look(api, "/")).startswith("1 unknown and 1 failed messages need somebody.")
+    assert "No expired message needs somebody" in words(look(api, path))
+    for status in ("sent", "EXPIRED", "x"):
+        look(api, f"/page/attention/{status}", HTTPStatus.NOT_FOUND)
 
 
 @pytest.mark.parametrize("reason", ("", "  ", "x" * 501, "a\0b"))

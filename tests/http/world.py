@@ -15,7 +15,7 @@ from application.cached_reader import UncachedUserReader
 from application.exports import ExportUsers
 from application.finding import FindPeople
 from application.imports import ImportUsers
-from application.messages import GetMessage, ListMessages, ResumeChannel
+from application.messages import ActOnThoseInNeed, GetMessage, ListMessages, ResumeChannel
 from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.overview import LatenessOfDays, ShowOverview
 from application.ports import UnitOfWorkFactory, UserReader
@@ -83,6 +83,7 @@ def use_cases_of(
         find_people=FindPeople(users, service.looked_at),
         operator_reader=service.looked_at,
         resume_channel=ResumeChannel(unit_of_work),
+        act_on_those_in_need=ActOnThoseInNeed(service.looked_at, service.operator),
         preview_text=PreviewText(JinjaTexts(None, "en")),
         message_reader=service.ledger,
         scheduler_state=state,

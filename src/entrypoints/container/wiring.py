@@ -17,7 +17,7 @@ from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.exports import ExportUsers
 from application.finding import FindPeople
 from application.imports import ImportUsers
-from application.messages import ActOnMessage, GetMessage, ListMessages, ResumeChannel
+from application.messages import ActOnMessage, ActOnThoseInNeed, GetMessage, ListMessages, ResumeChannel
 from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
 from application.overview import LatenessOfDays, ShowOverview
 from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
@@ -136,6 +136,7 @@ class Service(containers.DeclarativeContainer):
         clock=adapters.clock,
         state=state,
     )
+    act_on_message = providers.Singleton(ActOnMessage, unit_of_work, policy)
     http = providers.Singleton(
         HttpUseCases,
         register_user=providers.Singleton(RegisterUser, unit_of_work, policy),
@@ -157,7 +158,8 @@ class Service(containers.DeclarativeContainer):
         ),
         list_messages=providers.Singleton(ListMessages, adapters.message_reader),
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
-        act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),
+        act_on_message=act_on_message,
+        act_on_those_in_need=providers.Singleton(ActOnThoseInNeed, adapters.operator_reader, act_on_message),
         scheduler_statistics=providers.Singleton(SchedulerStatistics, adapters.message_reader, state, counts),
         show_overview=providers.Singleton(
             ShowOverview,

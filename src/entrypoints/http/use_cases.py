@@ -6,7 +6,7 @@ from application.cache_ports import CachePort
 from application.exports import ExportUsers
 from application.finding import FindPeople
 from application.imports import ImportUsers
-from application.messages import ActOnMessage, GetMessage, ListMessages, ResumeChannel
+from application.messages import ActOnMessage, ActOnThoseInNeed, GetMessage, ListMessages, ResumeChannel
 from application.observing import Metrics
 from application.occasions import ShowTodaysList
 from application.operator_ports import OperatorReader
@@ -51,6 +51,7 @@ class UseCases:
     find_people: FindPeople
     operator_reader: OperatorReader
     resume_channel: ResumeChannel
+    act_on_those_in_need: ActOnThoseInNeed
     scheduler_state: SchedulerState
     clock: Clock
     metrics: Metrics

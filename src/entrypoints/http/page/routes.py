@@ -1,10 +1,12 @@
 """The routes of the operator's page. Names and addresses stand in documents and forms, never in an address."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from litestar.response import Redirect
 
@@ -12,9 +14,11 @@ from application.cache_ports import CacheFigures, CacheUnavailable
 from application.errors import StoreUnavailable, UserNotFound
 from application.finding import FOUND_MAX
 from application.headline import AWAY, FAILURES_MAX
+from application.messages import AT_ONCE
+from application.operator_ports import COUNTED_MAX
 from domain.decision import REASON_LENGTH_MAX, allowed_to_operators
 from domain.errors import IllegalTransition, InvalidField
-from domain.message import Action, MessageKey, Status
+from domain.message import IN_NEED, Action, MessageKey, Status
 from domain.user import UserId
 from entrypoints.http.page.forms import form_token, read_form
 from entrypoints.http.page.rendering import page
@@ -58,6 +62,7 @@ class PageController(Controller):
             "is_cache_reachable": is_reachable,
             "cache_figures": figures,
             "failures_max": FAILURES_MAX,
+            "counted_max": COUNTED_MAX,
             "token": token,
         }
         return page("overview", context, cookie=cookie)
@@ -120,18 +125,7 @@ class PageController(Controller):
         form = await read_form(request)
         reason = form.get("reason", "")
         try:
-            action = Action(form.get("action", ""))
-        except ValueError:
-            return await _message_page(
-                request,
-                use_cases,
-                message_key,
-                wrong="Choose what to do.",
-                reason=reason,
-                status=HTTPStatus.UNPROCESSABLE_ENTITY,
-            )
-        try:
-            await use_cases.act_on_message(action, message_key, reason)
+            await use_cases.act_on_message(_action(form), message_key, reason)
         except InvalidField as error:
             return await _message_page(
                 request,
@@ -147,6 +141,27 @@ class PageController(Controller):
                 request, use_cases, message_key, wrong=str(error), reason=reason, status=HTTPStatus.CONFLICT
             )
         return Redirect(f"/page/messages/{message_key}", status_code=303)
+
+    @get("/page/attention/{status:str}")
+    async def those_in_need(
+        self, request: AnyRequest, status: FromPath[str], use_cases: NamedDependency[UseCases]
+    ) -> Response[Any]:
+        """Show how many messages of a status need somebody, and what can be done with all of them."""
+        return await _attention_page(request, use_cases, _status(status))
+
+    @post("/page/attention/{status:str}", status_code=HTTPStatus.OK)
+    async def decide_on_all(
+        self, request: AnyRequest, status: FromPath[str], use_cases: NamedDependency[UseCases]
+    ) -> Response[Any]:
+        """Do with all of them, or as many as are done at once, what was decided."""
+        form = await read_form(request)
+        reason, in_need = form.get("reason", ""), _status(status)
+        try:
+            decided = await use_cases.act_on_those_in_need(in_need, _action(form), reason)
+        except (InvalidField, IllegalTransition) as error:
+            return await _attention_page(request, use_cases, in_need, wrong=str(error), reason=reason)
+        more = decided == AT_ONCE
+        return Redirect(f"/page/attention/{status}" if more else "/", status_code=303)
 
     @get("/page/channels/{name:str}")
     async def channel(
@@ -166,6 +181,39 @@ class PageController(Controller):
         except InvalidField as error:
             return await _channel_page(request, use_cases, name, wrong=str(error), reason=reason)
         return Redirect("/", status_code=303)
+
+
+def _action(form: Mapping[str, str]) -> Action:
+    try:
+        return Action(form.get("action", ""))
+    except ValueError:
+        raise InvalidField("action", "Choose what to do.") from None
+
+
+def _status(text: str) -> Status:
+    for status in IN_NEED:
+        if text == status.lower():
+            return status
+    raise NotFoundException
+
+
+async def _attention_page(
+    request: AnyRequest, use_cases: UseCases, status: Status, *, wrong: str | None = None, reason: str = ""
+) -> Response[Any]:
+    attention = await use_cases.operator_reader.attention(1)
+    token, cookie = form_token(request)
+    context = {
+        "status": status,
+        "count": attention.counts[status],
+        "at_once": AT_ONCE,
+        "actions": allowed_to_operators(status),
+        "reason_length_max": REASON_LENGTH_MAX,
+        "wrong": wrong,
+        "reason": reason,
+        "token": token,
+    }
+    code = HTTPStatus.OK if wrong is None else HTTPStatus.UNPROCESSABLE_ENTITY
+    return page("attention", context, status=code, cookie=cookie)
 
 
 async def _message_page(
