@@ -124,6 +124,10 @@ async def run_into_trouble(service: Service) -> Mapping[Status, str]:
 
 async def _all_is_well(site: Site, page: Page) -> None:
     await settle_in(site.service)
+    long = "Wolfeschlegelsteinhausenbergerdorff"
+    await site.service.register(
+        somebody(36, timezone="Pacific/Auckland", first_name=long, last_name=long.lower() * 2)
+    )
     read(site, hits=957, misses=43)
     await page.goto("/")
 
