@@ -2,7 +2,7 @@
 
     python -m benchmarks.engine [--messages 60000] [--rounds 3] [--months 36] [--profile]
 
-All in one Python process over a durable PostgreSQL on the same machine, the engine with its fences, leases,
+Where it is installed (the extra 'peers'), PgQueuer takes its turn as well, with three sizes of its batches. All in one Python process over a durable PostgreSQL on the same machine, the engine with its fences, leases,
 triggers and indexes. The rounds of the rivals are interleaved: read the ratios, machines differ.
 """
 
@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import cProfile
+import importlib.util
 import os
 import pstats
 import statistics
@@ -258,6 +259,12 @@ async def measure(arguments: argparse.Namespace) -> None:
         )
         await ours.open()
         rivals: dict[str, Run] = {"engine": ours.run, "raw statements": Raw(url, arguments.messages).run}
+        if importlib.util.find_spec("pgqueuer"):
+            from benchmarks.pgqueuer_peer import Peer  # noqa: PLC0415  # it is installed only where it is judged
+
+            rivals |= {
+                f"PgQueuer, {batch}": Peer(url, arguments.messages, batch).run for batch in (100, 500, 1000)
+            }
         found: dict[str, list[float]] = {name: [] for name in rivals}
         for _ in range(arguments.rounds):
             for name, run in rivals.items():

@@ -141,6 +141,14 @@ class CachePort(Protocol):
         """
 
     @abstractmethod
+    async def follow(self, place: Place, key: str, prefix: str) -> tuple[Look, Look | None]:
+        """Look at a reference and at what it leads to, in one step of the server.
+
+        The second key is *prefix* and the id of 36 characters that the reference's payload ends with; where
+        there is no such entry, there is no second look. What does not decode is a miss, and stays.
+        """
+
+    @abstractmethod
     async def take_lease(
         self, place: Place, key: str, token: str, *, lease_s: float, renewing: bool = False
     ) -> bool:

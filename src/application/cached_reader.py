@@ -6,8 +6,9 @@ from uuid import UUID
 
 import attrs
 
-from application.cached_values import CachedValues, Read
-from application.invalidation import email_reference_key, user_key
+from application.cache_ports import CacheUnavailable
+from application.cached_values import CachedValues, Load, Read
+from application.invalidation import USER_PREFIX, email_reference_key, user_key
 from application.observing import Bypass, CacheObserver, Source
 from application.ports import UserReader
 from application.views import UserView
@@ -47,7 +48,16 @@ class CachedUserReader(SourcedUserReader):
             found = await self.reader.find_by_email(email)
             return None if found is None else found.id
 
-        reference = await self.references.read(email_reference_key(email), load)
+        key = email_reference_key(email)
+        try:
+            followed = await self._follow(key, email, load)
+        except CacheUnavailable:
+            value = await self.reader.find_by_email(email)
+            self.observer.value_read(Source.BYPASS, Bypass.UNAVAILABLE)
+            return Read(value, Source.BYPASS)
+        if followed is not None:
+            return followed
+        reference = await self.references.read(key, load)
         if found is not None or reference.value is None:
             return Read(found, reference.source)
         user = await self.get(UserId(reference.value))
@@ -57,6 +67,21 @@ class CachedUserReader(SourcedUserReader):
         value = await self.reader.find_by_email(email)
         self.observer.value_read(Source.BYPASS, Bypass.REFERENCE)
         return Read(value, Source.BYPASS)
+
+    async def _follow(self, key: str, email: str, load: Load[UUID]) -> Read[UserView | None] | None:
+        """Return who the reference leads to, in one round trip; None unless that is right in every respect."""
+        followed = await self.references.follow(key, USER_PREFIX)
+        if followed is None:
+            return None
+        place, reference, leads_to = followed
+        user_id = self.references.judge(key, place, reference)
+        if user_id is None or leads_to is None:
+            return None
+        user = self.users.judge(user_key(user_id), place, leads_to)
+        if user is None or email_key(user.email) != email_key(email):
+            return None
+        self.references.hit(key, user_id, load)
+        return self.users.hit(user_key(user_id), user, lambda: self.reader.get(UserId(user_id)))
 
 
 @attrs.frozen

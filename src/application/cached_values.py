@@ -77,6 +77,34 @@ class CachedValues(Generic[T]):
         except CacheUnavailable:
             return await self._bypass(Bypass.UNAVAILABLE, load)
 
+    async def follow(self, key: str, prefix: str) -> tuple[Place, Look, Look | None] | None:
+        """Look at the reference at *key* and at what it leads to, in one round trip, to be judged; see CachePort.
+
+        None where the cache may not be asked. Raises CacheUnavailable.
+        """
+        refuse_in_transaction()
+        place = self._trust.place_of(key)
+        if place is None or self._trust.objection(key) is not None:
+            return None
+        return place, *await self._cache.follow(place, key, prefix)
+
+    def judge(self, key: str, place: Place, look: Look) -> T | None:
+        """Return what the look has found, if it may be served; ``hit`` then says that it is."""
+        if self._trust.objection_to(key, place, look) is not None or not isinstance(look.held, Entry):
+            return None
+        try:
+            value = self._value_class.decode(look.held.payload)
+        except ValueError:
+            return None
+        return value if self._value_class.is_current(value) else None
+
+    def hit(self, key: str, value: T, load: Load[T]) -> Read[T | None]:
+        """Count a value that is served."""
+        self._observer.value_read(Source.HIT)
+        if self.on_hit is not None:
+            self.on_hit(key, value, load)
+        return Read(value, Source.HIT)
+
     async def replace(self, key: str, load: Load[T]) -> bool:
         """Load the value anew over the one that is there, which is served meanwhile; tell whether it was stored."""
         refuse_in_transaction()
@@ -96,10 +124,7 @@ class CachedValues(Generic[T]):
                 return await self._bypass(objection, load)
             value = await self._decoded(place, key, look)
             if value is not None and self._value_class.is_current(value):
-                self._observer.value_read(Source.HIT)
-                if self.on_hit is not None:
-                    self.on_hit(key, value, load)
-                return Read(value, Source.HIT)
+                return self.hit(key, value, load)
             if not isinstance(look.held, Lease):
                 loaded = await asyncio.shield(self._flight(place, key, load, renewing=value is not None))
                 if loaded is not None:

@@ -16,8 +16,11 @@ USER_TTL_S = 3600
 STATISTICS_TTL_S = 300
 
 
+USER_PREFIX = "user:v1:"
+
+
 def user_key(user_id: UUID) -> str:
-    return f"user:v1:{user_id}"
+    return f"{USER_PREFIX}{user_id}"
 
 
 def email_reference_key(email: str) -> str:

@@ -69,6 +69,9 @@ class InterceptedCache(CachePort):
     async def look(self, place: Place, key: str) -> Look:
         return await self.around("look", lambda: self.port.look(place, key))
 
+    async def follow(self, place: Place, key: str, prefix: str) -> tuple[Look, Look | None]:
+        return await self.around("follow", lambda: self.port.follow(place, key, prefix))
+
     async def take_lease(self, place: Place, key: str, token: str, **how: Any) -> bool:
         return await self.around("take_lease", lambda: self.port.take_lease(place, key, token, **how))
 

@@ -25,6 +25,7 @@ CALLS: dict[str, Call] = {
     "delete": lambda cache, _: cache.delete("k"),
     "delete_prefix": lambda cache, _: cache.delete_prefix("k", limit=1),
     "look": lambda cache, world: _at(world, lambda place: cache.look(place, "k")),
+    "follow": lambda cache, world: _at(world, lambda place: cache.follow(place, "k", "user:v1:")),
     "take_lease": lambda cache, world: _at(world, lambda place: cache.take_lease(place, "k", "t", lease_s=1)),
     "fill": lambda cache, world: _at(
         world, lambda place: cache.fill(place, "k", "t", Entry(1, b""), ttl_s=1)

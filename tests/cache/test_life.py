@@ -39,7 +39,9 @@ def machine(world: OpenWorld, **kinds: Any) -> type[CacheMachine]:
 
 
 def live(lives: type[CacheMachine], examples: int) -> Counter[str]:
-    lived = settings(max_examples=examples, stateful_step_count=50, derandomize=True)  # so that counts are facts
+    lived = settings(
+        max_examples=examples, stateful_step_count=50, derandomize=True
+    )  # so that counts are facts
     run_state_machine_as_test(lives, settings=lived)
     print(dict(sorted(lives.seen.items())))  # noqa: T201  # how much was tried belongs to the result
     return lives.seen

@@ -12,7 +12,7 @@ from application.trust import OVERDUE_S, TRUSTED_FOR_S
 from application.views import UserView
 from domain.user import UserId
 from tests.cache.intercepting import InterceptedCache, InterceptedLog
-from tests.cache.stopping import Failing, Stop
+from tests.cache.stopping import Counting, Failing, Stop
 from tests.cache.world import ADA, GARBAGE, Process, World, tell_nobody
 
 HIT, MISS, BYPASS = Source.HIT, Source.MISS, Source.BYPASS
@@ -37,6 +37,20 @@ async def test_by_the_address_too_however_it_is_written(
     assert (second.value, second.source) == (ada, MISS)  # the reference was there, the person not yet
     third = await process.reader.find_by_email(ada.email)
     assert (third.value, third.source) == (ada, HIT)
+
+
+async def test_a_hit_is_one_call_of_the_cache_by_the_address_too(
+    world: World, process: Process, ada: UserView
+) -> None:
+    await process.warm_up(ada)
+    await process.reader.find_by_email(ada.email)
+    calls = Counting()
+    counted = await world.started(cache=InterceptedCache(world.cache, calls))
+    assert await counted.name(ada) == ("Ada", HIT)
+    assert calls.calls == {"look": 1}
+    found = await counted.reader.find_by_email(ada.email)
+    assert (found.value, found.source) == (ada, HIT)
+    assert calls.calls == {"look": 1, "follow": 1}
 
 
 async def test_who_is_not_there_is_not_stored(world: World, process: Process, ada: UserView) -> None:

@@ -16,6 +16,10 @@ LONG_S = 60.0
 SHORT_S = 0.05
 FIRST = Entry(1, b"first")
 SECOND = Entry(2, b"second")
+EMAIL = "user:email:v1:ada@example.com"
+USER = "user:v1:01900000-0000-7000-8000-000000000000"
+REFERENCE = Entry(0, b"\xd9$01900000-0000-7000-8000-000000000000")
+"""As it is written: MessagePack of a text of 36 characters, which is an id."""
 
 
 @attrs.frozen
@@ -157,6 +161,44 @@ class PlainContract:
         await cache.port.delete_prefix("", limit=100)
         assert await cache.port.get("k") is None
         assert await cache.port.look(HERE, "k") == Look(FIRST, 10)
+
+
+class ReferenceContract:
+    """A reference is looked at together with what it leads to."""
+
+    async def test_both_are_found_in_one_step(self, cache: Cache) -> None:
+        await cache.begin()
+        await cache.store(REFERENCE, EMAIL)
+        await cache.store(FIRST, USER)
+        assert await cache.port.follow(HERE, EMAIL, "user:v1:") == (Look(REFERENCE, 10), Look(FIRST, 10))
+        figures = await cache.port.figures()
+        assert (figures.hits, figures.misses) == (2, 0)
+
+    async def test_where_there_is_no_reference_nothing_else_is_looked_at(self, cache: Cache) -> None:
+        await cache.store(FIRST, USER)
+        assert await cache.port.follow(HERE, EMAIL, "user:v1:") == (Look(None, None), None)
+        assert await cache.lease("a", EMAIL)
+        assert await cache.port.follow(HERE, EMAIL, "user:v1:") == (Look(Lease("a"), None), None)
+
+    async def test_a_reference_may_lead_to_nobody_or_to_who_is_being_read(self, cache: Cache) -> None:
+        await cache.store(REFERENCE, EMAIL)
+        assert await cache.port.follow(HERE, EMAIL, "user:v1:") == (Look(REFERENCE, None), None)
+        assert await cache.lease("a", USER)
+        assert await cache.port.follow(HERE, EMAIL, "user:v1:") == (
+            Look(REFERENCE, None),
+            Look(Lease("a"), None),
+        )
+
+    @pytest.mark.parametrize("payload", (b"", b"short", b"\xff" * 40))
+    async def test_a_reference_that_is_none_leads_nowhere(self, cache: Cache, payload: bytes) -> None:
+        await cache.store(Entry(1, payload), EMAIL)
+        await cache.store(FIRST, USER)
+        assert await cache.port.follow(HERE, EMAIL, "user:v1:") == (Look(Entry(1, payload), None), None)
+
+    async def test_it_leads_to_nothing_of_another_place(self, cache: Cache) -> None:
+        await cache.store(REFERENCE, EMAIL)
+        await cache.store(FIRST, USER, place=NEXT)
+        assert await cache.port.follow(HERE, EMAIL, "user:v1:") == (Look(REFERENCE, None), None)
 
 
 class LeaseContract:
@@ -487,5 +529,7 @@ class LookContract:
         assert await cache.port.look(HERE, KEY) == Look(FIRST, 10)
 
 
-class CacheContract(PlainContract, LeaseContract, RenewalContract, SweepContract, LookContract):
+class CacheContract(
+    PlainContract, ReferenceContract, LeaseContract, RenewalContract, SweepContract, LookContract
+):
     """All of it."""

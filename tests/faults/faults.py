@@ -1,7 +1,7 @@
 """The faults, one function each."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 
 import attrs
@@ -13,7 +13,8 @@ from tests.faults.cluster import Cluster, Process
 from tests.faults.load import change_by_hand
 from tests.faults.proxy import Mode, Proxy
 
-OVERTAKEN = 12
+PAUSES = 12
+FILLS = 8
 SLOWED_S = 0.012
 """Added to each direction of a connection to the cache, to have more time in which to hit it."""
 HELD_S = 0.3
@@ -80,8 +81,32 @@ async def kill_while_its_cache_hangs(scene: Scene) -> None:
 
 
 async def pause_process_in_its_fill(scene: Scene) -> None:
-    """Stop the process at about the moment at which it has read what it is going to put into its cache."""
-    await _overtake(scene, _done(scene.process.pause), _done(scene.process.go_on))
+    """Time and again stop the process at about the moment at which it has read what it is going to cache.
+
+    A write elsewhere overtakes it. When the bound has passed, what was overtaken is read everywhere.
+    """
+    checker, slow = scene.checker, scene.hit[0]
+    fast = scene.random.choice([number for number in range(len(checker.urls)) if number != slow])
+    people = scene.random.sample(range(checker.crowd.size), PAUSES)
+    clients = [Client(url, TIMEOUT_S) for url in checker.urls]
+    try:
+        took_s = 0.02
+        for person in people:
+            await checker.change(clients[fast], fast, person)
+            reading = asyncio.create_task(checker.read_person(clients[slow], slow, person))
+            await scene.wait(0, took_s)
+            took_s *= 0.8 if reading.done() else 1.25  # so that the next one is stopped half way
+            scene.process.pause()
+            try:
+                await checker.change(clients[fast], fast, person)
+                await asyncio.sleep(0.4)  # a sweep has passed
+            finally:
+                scene.process.go_on()
+            await reading
+        await _read_everywhere_when_it_counts(checker, clients, people)
+    finally:
+        for client in clients:
+            client.close()
 
 
 async def pause_process_in_its_sweep(scene: Scene) -> None:
@@ -104,69 +129,66 @@ async def pause_process_in_its_sweep(scene: Scene) -> None:
 
 async def hang_cache_in_a_fill(scene: Scene) -> None:
     """Hold back what the process is just putting into its cache; it arrives long after the process gave up."""
-    proxy = scene.cluster.proxies[scene.hit[0]]
-
-    async def slow_down() -> None:
-        proxy.delay_s = SLOWED_S
-
-    async def hang() -> None:
-        await proxy.become(Mode.HANG)
-
-    async def mend() -> None:
-        proxy.delay_s = 0
-        await proxy.become(Mode.PASS)
-
-    await _overtake(scene, hang, mend, before=slow_down)
-
-
-def _done(act: Callable[[], None]) -> Callable[[], Awaitable[None]]:
-    async def done() -> None:
-        act()
-
-    return done
-
-
-async def _nothing() -> None:
-    return
-
-
-async def _overtake(
-    scene: Scene,
-    stop: Callable[[], Awaitable[None]],
-    go_on: Callable[[], Awaitable[None]],
-    *,
-    before: Callable[[], Awaitable[None]] = _nothing,
-) -> None:
-    """Time and again have a process fill, stop that, overtake it by a write elsewhere, and let it go on.
-
-    When the bound has passed, what was overtaken is read everywhere.
-    """
     checker, slow = scene.checker, scene.hit[0]
     fast = scene.random.choice([number for number in range(len(checker.urls)) if number != slow])
-    people = [scene.random.randrange(checker.crowd.size) for _ in range(OVERTAKEN)]
-    clients = [Client(url, TIMEOUT_S) for url in checker.urls]
+    people = scene.random.sample(range(checker.crowd.size), FILLS)
+    clients = [[Client(url, TIMEOUT_S) for _ in people] for url in checker.urls]
     try:
-        took_s = 0.02
-        for person in people:
-            await checker.change(clients[fast], fast, person)
-            await before()
-            reading = asyncio.create_task(checker.read_person(clients[slow], slow, person))
-            await scene.wait(0, took_s)
-            took_s *= 0.8 if reading.done() else 1.25  # so that the next one is stopped half way
-            await stop()
-            try:
-                await checker.change(clients[fast], fast, person)
-                await asyncio.sleep(0.4)  # a sweep has passed
-            finally:
-                await go_on()
-            await reading
-        await asyncio.sleep(checker.history.bound_s)
-        for person in people:
-            for process, client in enumerate(clients):
-                await checker.read_person(client, process, person)
+        for person, client in zip(
+            people, clients[slow], strict=True
+        ):  # every connection is there before it gets slow
+            await checker.read_person(client, slow, person)
+        proxy = scene.cluster.proxies[slow]
+        await overtake_fills(checker, proxy, (slow, clients[slow]), (fast, clients[fast]), people)
+        await _read_everywhere_when_it_counts(checker, [first for first, *_ in clients], people)
     finally:
-        for client in clients:
+        for client in (client for several in clients for client in several):
             client.close()
+
+
+async def overtake_fills(
+    checker: Checker,
+    proxy: Proxy,
+    slow: tuple[int, Sequence[Client]],
+    fast: tuple[int, Sequence[Client]],
+    people: Sequence[int],
+) -> None:
+    """Have a process fill, hold that back, overtake it by writes on another process, and let it go on.
+
+    The readers begin one after another, and their connection to the cache is slow: at the moment at which it
+    hangs some of them are between their look into the database and the arrival of what they fill, however
+    many round trips they make.
+    """
+
+    async def write() -> None:
+        number, clients = fast
+        pairs = zip(clients, people, strict=True)
+        await asyncio.gather(*(checker.change(client, number, person) for client, person in pairs))
+
+    number, clients = slow
+    await write()
+    proxy.delay_s = SLOWED_S
+    reading = []
+    for client, person in zip(clients, people, strict=True):
+        reading.append(asyncio.create_task(checker.read_person(client, number, person)))
+        await asyncio.sleep(SLOWED_S)
+    try:
+        await proxy.become(Mode.HANG)
+        await write()
+        await asyncio.sleep(0.5)  # sweeps have passed
+    finally:
+        await proxy.become(Mode.PASS)
+        proxy.delay_s = 0
+    await asyncio.gather(*reading)
+
+
+async def _read_everywhere_when_it_counts(
+    checker: Checker, clients: Sequence[Client], people: Sequence[int]
+) -> None:
+    await asyncio.sleep(checker.history.bound_s)
+    for person in people:
+        for process, client in enumerate(clients):
+            await checker.read_person(client, process, person)
 
 
 async def pause_valkey(scene: Scene) -> None:

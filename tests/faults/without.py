@@ -3,6 +3,7 @@
 python -m tests.faults.without lease serve: as ``birthdays serve``, without leases.
 """
 
+import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -22,8 +23,11 @@ def lease() -> None:
         return True
 
     async def store(cache: RedisCache, place: Place, key: str, token: str, entry: Entry, **rest: Any) -> bool:
-        await take_lease(cache, place, key, token, lease_s=5, renewing=True)
-        return await fill(cache, place, key, token, entry, **rest)
+        # Sent together: a deletion cannot come in between.
+        lease = asyncio.create_task(take_lease(cache, place, key, token, lease_s=5, renewing=True))
+        stored = asyncio.create_task(fill(cache, place, key, token, entry, **rest))
+        await lease
+        return await stored
 
     _replace(RedisCache, take_lease=grant, fill=store)
 

@@ -182,6 +182,7 @@ async def test_each_step_of_the_protocol_is_one_round_trip(cache: RedisCache, se
         lambda: cache.take_lease(HERE, KEY, "a", lease_s=60),
         lambda: cache.fill(HERE, KEY, "a", FIRST, ttl_s=60),
         lambda: cache.look(HERE, KEY),
+        lambda: cache.follow(HERE, KEY, "user:v1:"),
         lambda: cache.invalidate([(HERE, KEY), (NEXT, KEY)]),
         lambda: cache.sweep(HERE, base=1, batch=5, keys=[(KEY, 0), ("other", 0)]),
     )

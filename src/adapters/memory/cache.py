@@ -10,6 +10,7 @@ from application.transaction_guard import refuse_in_transaction
 
 _LIFETIME_MIN_S = 0.001  # what a server's lifetimes are counted in
 _TOKEN_MAX = 16
+_ID_LENGTH = 36
 
 
 @attrs.define
@@ -93,6 +94,13 @@ class MemoryCache(CachePort):
         if cell is not None:
             held = cell.entry if cell.entry is not None else Lease(cell.token or "")
         return Look(held, self._held.watermarks.get(place))
+
+    async def follow(self, place: Place, key: str, prefix: str) -> tuple[Look, Look | None]:
+        reference = await self.look(place, key)
+        if not isinstance(reference.held, Entry):
+            return reference, None
+        leads_to = prefix + reference.held.payload[-_ID_LENGTH:].decode("ascii", "replace")
+        return reference, await self.look(place, leads_to) if self._cell(place, leads_to) else None
 
     async def take_lease(
         self, place: Place, key: str, token: str, *, lease_s: float, renewing: bool = False

@@ -8,12 +8,19 @@ from collections.abc import Callable, Sequence
 from redis.exceptions import NoPermissionError
 
 from adapters.redis.breaker import Breaker
-from adapters.redis.client import SOCKET_TIMEOUT_S, Client, ask_node_of, open_client, read_many
-from adapters.redis.entries import encode_entry, encode_lease, encode_token
+from adapters.redis.client import (
+    SOCKET_TIMEOUT_S,
+    Client,
+    ask_node_of,
+    open_client,
+    read_many,
+    values_of,
+)
+from adapters.redis.entries import Undecodable, decode, encode_entry, encode_lease, encode_token, leads_to
 from adapters.redis.joining import JoinedLooks, read_number
 from adapters.redis.keys import Keys
 from adapters.redis.line import CONNECTIONS_MAX, Line
-from adapters.redis.scripts import BEGIN, FILL, SWEEP, TAKE_LEASE, one_or_zero
+from adapters.redis.scripts import BEGIN, FILL, FOLLOW, SWEEP, TAKE_LEASE, one_or_zero
 from application.cache_ports import CacheFigures, CachePort, CacheUnavailable, Entry, Look, Place, Swept
 from application.observing import CacheObserver
 
@@ -162,6 +169,22 @@ class RedisCache(CachePort):
     async def look(self, place: Place, key: str) -> Look:
         return await self._looks.look(place, key)
 
+    async def follow(self, place: Place, key: str, prefix: str) -> tuple[Look, Look | None]:
+        names = [self._keys.watermark(place), self._keys.held(place, key)]
+        beginning = self._keys.held(place, prefix)
+
+        async def ask(client: Client) -> list[bytes | None]:
+            return values_of(await FOLLOW.run(client, names, beginning), 3)
+
+        watermark, *values = await self._reading.call("follow", ask)
+        reference = _look(key, values[0], read_number(watermark))
+        self._count(reference)
+        if not isinstance(reference.held, Entry) or values[1] is None:
+            return reference, None
+        found = _look(prefix + leads_to(reference.held), values[1], reference.watermark)
+        self._count(found)
+        return reference, found
+
     async def take_lease(
         self, place: Place, key: str, token: str, *, lease_s: float, renewing: bool = False
     ) -> bool:
@@ -199,6 +222,11 @@ class RedisCache(CachePort):
         name = self._keys.watermark(place)
         await self._sweeping.call("begin", lambda client: BEGIN.run(client, [name], watermark))
 
+    def _count(self, look: Look) -> None:
+        is_hit = isinstance(look.held, Entry)
+        self._hits += is_hit
+        self._misses += not is_hit
+
     async def _unlink(self, line: Line, operation: str, names: Sequence[bytes]) -> int:
         if not names:
             return 0
@@ -212,6 +240,13 @@ class RedisCache(CachePort):
         self._invalidations.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waited for it has heard of it
+
+
+def _look(key: str, value: bytes | None, watermark: int | None) -> Look:
+    try:
+        return Look(None if value is None else decode(key.encode(), value), watermark)
+    except Undecodable:
+        return Look(None, watermark, undecodable=True)
 
 
 def _set(name: bytes, value: bytes, ttl_s: float | None) -> list[str | bytes | int]:

@@ -43,8 +43,13 @@ def open_client(url: str, *, connections_max: int, timeout_s: float = SOCKET_TIM
 
 async def read_many(client: Client, names: Sequence[bytes]) -> list[bytes | None]:
     """Return what the keys hold, in one step of the server; None for what is no string, too."""
-    values = list(await client.execute_command("MGET", *names))
-    if len(values) != len(names) or not all(value is None or isinstance(value, bytes) for value in values):
+    return values_of(await client.execute_command("MGET", *names), len(names))
+
+
+def values_of(reply: Any, number: int) -> list[bytes | None]:
+    """Return so many values as the server sent them. Raises TypeError for anything else."""
+    values = list(reply)
+    if len(values) != number or not all(value is None or isinstance(value, bytes) for value in values):
         raise TypeError("not a value for each key")
     return values
 

@@ -14,6 +14,7 @@ from zlib import crc32
 from application.cache_ports import Entry, Lease
 
 TOKEN_MAX = 16
+ID_LENGTH = 36
 _ENTRY = b"\x01E"
 _LEASE = b"\x01L"
 _HEADER = struct.Struct(">2s16sIQH")
@@ -58,6 +59,11 @@ def decode(key: bytes, value: bytes) -> Entry | Lease:
         except UnicodeDecodeError as error:
             raise Undecodable from error
     raise Undecodable
+
+
+def leads_to(reference: Entry) -> str:
+    """Return the id that a reference's payload ends with; FOLLOW reads it in the same way."""
+    return reference.payload[-ID_LENGTH:].decode("ascii", "replace")
 
 
 def _encode(kind: bytes, token: bytes, version: int, key: bytes, payload: bytes) -> bytes:

@@ -48,6 +48,19 @@ def one_or_zero(reply: object) -> bool:
     return bool(reply)
 
 
+FOLLOW = Script(
+    """
+    -- the watermark, a reference; the beginning of the name of what it leads to, which is in the same slot
+    local found = redis.call('MGET', KEYS[1], KEYS[2])
+    local held = found[2]
+    local leads_to = false
+    if held and string.sub(held, 1, 2) == '\\1E' and #held >= 68 then
+        leads_to = redis.call('MGET', ARGV[1] .. string.sub(held, -36))[1]
+    end
+    return {found[1], held, leads_to}
+    """
+)
+
 TAKE_LEASE = Script(
     """
     -- a key; the token, the lease, its lifetime in ms, 1 where it may stand over what is there
