@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from application.cache_ports import CacheFigures, Poll
-from application.observing import Bypass, CacheObserver, Metrics, Source
+from application.observing import Bypass, CacheHealth, CacheObserver, Metrics, Source
 
 # Else each series has a gauge more, for who has an older Prometheus.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it says no types
@@ -111,6 +111,27 @@ class PrometheusMetrics(Metrics, CacheObserver):
         self._audits.labels(f"{horizon_s:g}", "stale" if is_stale else "fresh").inc()
 
     # What is asked
+
+    def cache_health(self) -> CacheHealth:
+        told = [sample for metric in self.registry.collect() for sample in metric.samples]
+
+        def total(name: str, **labels: str) -> float:
+            return sum(one.value for one in told if one.name == name and labels.items() <= one.labels.items())
+
+        reads = {
+            source: int(total("cache_operations_total", operation="read", result=source.value.lower()))
+            for source in Source
+        }
+        return CacheHealth(
+            hits=reads[Source.HIT],
+            reads=sum(reads.values()),
+            audited=int(total("cache_audits_total", horizon_s="0")),
+            broken=int(total("cache_audits_total", horizon_s="5", result="stale")),
+            pending=int(total("cache_outbox_pending")),
+            oldest_pending_s=total("cache_outbox_oldest_age_seconds"),
+            polled_ago_s=None if self._polled_at is None else self._since_poll(),
+            is_breaker_open=total("cache_breaker_state", state="open") > 0,
+        )
 
     def render(self, figures: CacheFigures | None) -> tuple[bytes, str]:
         if figures is not None:

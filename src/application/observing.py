@@ -7,6 +7,8 @@ from abc import abstractmethod
 from enum import StrEnum
 from typing import Protocol
 
+import attrs
+
 from application.cache_ports import CacheFigures, Poll
 
 
@@ -59,6 +61,27 @@ class CacheObserver:
         """A value that had been served was compared with the store *horizon_s* later."""
 
 
+@attrs.frozen(kw_only=True)
+class CacheHealth:
+    """What this process knows of the cache since it started; a rate is None before there was anything to count.
+
+    *broken* counts hits that were still there, and wrong, when the staleness bound had passed.
+    """
+
+    hits: int
+    reads: int
+    audited: int
+    broken: int
+    pending: int
+    oldest_pending_s: float
+    polled_ago_s: float | None
+    is_breaker_open: bool
+
+    @property
+    def hit_rate(self) -> float | None:
+        return self.hits / self.reads if self.reads else None
+
+
 class Metrics(Protocol):
     """What the service tells of itself to whoever watches it."""
 
@@ -67,6 +90,10 @@ class Metrics(Protocol):
     @abstractmethod
     def request_served(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; *route* is a pattern of ours and never an address that was asked for."""
+
+    @abstractmethod
+    def cache_health(self) -> CacheHealth:
+        """Return how the cache has done, as far as this process has told."""
 
     @abstractmethod
     def render(self, figures: CacheFigures | None) -> tuple[bytes, str]:

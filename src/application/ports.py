@@ -16,6 +16,7 @@ import attrs
 from application.deliveries import Delivery, Outcome
 from application.import_ports import ImportLog, UserSearch
 from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
+from application.operator_ports import DecisionLog
 from application.upkeep_ports import Upkeep
 from application.views import MessageView, Page, UserView
 from domain.due import SendPolicy, ZoneRow
@@ -199,6 +200,7 @@ class UnitOfWork(Protocol):
     messages: Messages
     imports: ImportLog
     upkeep: Upkeep
+    decisions: DecisionLog
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...

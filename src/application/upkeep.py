@@ -11,7 +11,7 @@ CLOCK_OFFSET_MAX = timedelta(seconds=2)
 
 @attrs.frozen
 class DropOldMonths:
-    """The ledger keeps months for as long as the settings say, and no longer."""
+    """The ledger keeps months for as long as the settings say, and no longer; the same for what was decided."""
 
     unit_of_work: UnitOfWorkFactory
     retention: timedelta
@@ -19,7 +19,9 @@ class DropOldMonths:
     async def __call__(self) -> int:
         """Return how many months were dropped."""
         async with self.unit_of_work() as uow:
-            dropped = await uow.upkeep.drop_months_before((await uow.now() - self.retention).date())
+            oldest = await uow.now() - self.retention
+            dropped = await uow.upkeep.drop_months_before(oldest.date())
+            await uow.decisions.forget_before(oldest)
             await uow.commit()
         return dropped
 

@@ -8,7 +8,8 @@ SCHEDULED ─claim→ SENDING ─sent→ SENT
     ├─ user gone, occasion changed, operator → CANCELLED   (RETRYING too)
     └─ greeted less than 300 days ago → SKIPPED            (RETRYING too)
 given up by us after an attempt that may have arrived: not EXPIRED, CANCELLED, SKIPPED or FAILED, but UNKNOWN
-operator: retry FAILED, EXPIRED, CANCELLED, SKIPPED, UNKNOWN → SCHEDULED; mark-sent UNKNOWN → SENT
+operator: retry FAILED, EXPIRED, CANCELLED, SKIPPED, UNKNOWN → SCHEDULED; mark-sent UNKNOWN → SENT;
+          leave FAILED, EXPIRED, UNKNOWN as they are: nobody needs to look at them again
 plan: an occasion that came back, CANCELLED because it had gone → SCHEDULED
 """
 
@@ -57,6 +58,7 @@ class Action(StrEnum):
     REPLAN = "replan"
     RETRY = "retry"
     MARK_SENT = "mark-sent"
+    LEAVE = "leave"
 
 
 TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
@@ -85,11 +87,16 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
     (Status.SKIPPED, Action.RETRY): Status.SCHEDULED,
     (Status.UNKNOWN, Action.RETRY): Status.SCHEDULED,
     (Status.UNKNOWN, Action.MARK_SENT): Status.SENT,
+    (Status.UNKNOWN, Action.LEAVE): Status.UNKNOWN,
+    (Status.FAILED, Action.LEAVE): Status.FAILED,
+    (Status.EXPIRED, Action.LEAVE): Status.EXPIRED,
 }
 
 OPEN = frozenset({Status.SCHEDULED, Status.RETRYING})
 GREETED = frozenset({Status.SENT, Status.UNKNOWN})
 """States in which the person has, or may have, received the message, whatever became of its attempts."""
+IN_NEED = (Status.UNKNOWN, Status.FAILED, Status.EXPIRED)
+"""States that somebody has to look at, the most doubtful first, until an operator has decided."""
 
 
 class Reason(StrEnum):
@@ -177,6 +184,11 @@ class Message:
         return self.is_open and self.reason is Reason.OPERATOR
 
     @property
+    def needs_somebody(self) -> bool:
+        """Whether it ended badly, and no operator has said that it may stay so."""
+        return self.status in IN_NEED and self.reason is not Reason.OPERATOR
+
+    @property
     def wanted_at(self) -> datetime:
         """The instant from which it may be claimed while it is open."""
         return self.due_at if self.retry_at is None else self.retry_at
@@ -210,6 +222,10 @@ class Message:
 
     def marked_sent(self, now: datetime) -> Self:
         return attrs.evolve(self.moved(Action.MARK_SENT, now, Reason.OPERATOR), sent_at=now)
+
+    def left_alone(self, now: datetime) -> Self:
+        """Return the message as an operator lets it be, after having looked at it."""
+        return self.moved(Action.LEAVE, now, Reason.OPERATOR)
 
 
 def next_status(status: Status, action: Action) -> Status:

@@ -11,6 +11,7 @@ import attrs
 
 from application.deliveries import Delivery, Outcome
 from application.ledger import ClaimTerms, PlanReport, ReapReport, SettleReport
+from application.operator_ports import OperatorReader
 from application.ports import EventHandler, MessageReader, UnitOfWorkFactory, UserReader
 from domain.due import SendPolicy, zone_table
 from domain.events import Event
@@ -62,6 +63,7 @@ class Adapters:
     unit_of_work: UnitOfWorkFactory
     user_reader: UserReader
     message_reader: MessageReader
+    operator_reader: OperatorReader
     set_now: Callable[[datetime], Awaitable[None]]
     expire_leases: Callable[[], Awaitable[None]]
     let_pass: Callable[[float], Awaitable[None]]

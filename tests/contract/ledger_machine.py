@@ -227,7 +227,9 @@ class LedgerMachine(RuleBasedStateMachine):
     # The operator
 
     @precondition(lambda self: self._rows)
-    @rule(data=st.data(), action=st.sampled_from((Action.RETRY, Action.CANCEL, Action.MARK_SENT)))
+    @rule(
+        data=st.data(), action=st.sampled_from((Action.RETRY, Action.CANCEL, Action.MARK_SENT, Action.LEAVE))
+    )
     def an_operator_acts(self, data: st.DataObject, action: Action) -> None:
         key = data.draw(st.sampled_from(sorted(self._rows)))
         allowed = (self._rows[key].status, action) in TRANSITIONS

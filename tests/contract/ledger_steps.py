@@ -104,6 +104,8 @@ def acted(message: Message, action: Action, now: datetime) -> Message:
             return message.retried(now, POLICY.window)
         case Action.CANCEL:
             return message.cancelled(now, Reason.OPERATOR)
+        case Action.LEAVE:
+            return message.left_alone(now)
         case _:
             return message.marked_sent(now)
 

@@ -9,6 +9,7 @@ import pytest
 from adapters.clock import MovableClock
 from adapters.memory.channel import MemoryChannel
 from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.operator_reader import MemoryOperatorReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader
@@ -23,6 +24,7 @@ from tests.contract.events import EventsContract
 from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.next_due import NextDueContract
+from tests.contract.operator import DecisionsContract, OperatorContract
 from tests.contract.people import person
 from tests.contract.plan import PlanContract
 from tests.contract.readers import ReadersContract
@@ -61,6 +63,7 @@ def memory_adapters() -> tuple[Adapters, MemoryStore]:
         unit_of_work=lambda: MemoryUnitOfWork(store, told),
         user_reader=MemoryUserReader(store),
         message_reader=MemoryMessageReader(store),
+        operator_reader=MemoryOperatorReader(store),
         set_now=set_now,
         expire_leases=expire_leases,
         let_pass=let_pass,
@@ -130,6 +133,14 @@ class TestStoredMessages(OnMemory, StoredMessagesContract):
 
 
 class TestReaders(OnMemory, ReadersContract):
+    pass
+
+
+class TestOperator(OnMemory, OperatorContract):
+    pass
+
+
+class TestDecisions(OnMemory, DecisionsContract):
     pass
 
 

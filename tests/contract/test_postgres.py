@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import open_engine, set_clock
 from adapters.postgres.message_reader import PostgresMessageReader
+from adapters.postgres.operator_reader import PostgresOperatorReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from tests.contract.adapters import START, Adapters, Recorder
@@ -23,6 +24,7 @@ from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.ledger_machine import LedgerMachine
 from tests.contract.next_due import NextDueContract
+from tests.contract.operator import DecisionsContract, OperatorContract
 from tests.contract.plan import PlanContract
 from tests.contract.readers import ReadersContract
 from tests.contract.settle import SettleContract
@@ -64,6 +66,7 @@ async def postgres_adapters(engine: AsyncEngine) -> Adapters:
         unit_of_work=lambda: PostgresUnitOfWork(engine, told),
         user_reader=PostgresUserReader(engine),
         message_reader=PostgresMessageReader(engine),
+        operator_reader=PostgresOperatorReader(engine),
         set_now=lambda instant: set_clock(engine, instant, speed=0),
         expire_leases=expire_leases,
         let_pass=let_pass,
@@ -154,6 +157,14 @@ class TestStoredMessages(OnPostgres, StoredMessagesContract):
 
 
 class TestReaders(OnPostgres, ReadersContract):
+    pass
+
+
+class TestOperator(OnPostgres, OperatorContract):
+    pass
+
+
+class TestDecisions(OnPostgres, DecisionsContract):
     pass
 
 

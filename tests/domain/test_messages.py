@@ -53,6 +53,9 @@ DRAWN = """
     SKIPPED    retry               SCHEDULED
     UNKNOWN    retry               SCHEDULED
     UNKNOWN    mark-sent           SENT
+    UNKNOWN    leave               UNKNOWN
+    FAILED     leave               FAILED
+    EXPIRED    leave               EXPIRED
     SCHEDULED  replan              SCHEDULED
     RETRYING   replan              RETRYING
     CANCELLED  replan              SCHEDULED

@@ -106,8 +106,9 @@ def test_what_nobody_foresaw_is_a_problem_too_and_logged_once_without_what_was_a
 @pytest.mark.parametrize(
     "path",
     (
-        "/",
+        "/page",
         "/nothing",
+        "/page/nothing",
         "/users/x/y/z",
         "/health",
         "/schema/redoc",

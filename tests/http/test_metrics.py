@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.metrics import PrometheusMetrics
 from application.cache_ports import CacheFigures, Place, Poll
-from application.observing import Bypass, Source
+from application.observing import Bypass, CacheHealth, Source
 from tests.http.world import Api
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -109,3 +109,41 @@ def test_a_read_costs_little_to_be_counted() -> None:
     for _ in range(10_000):
         metrics.value_read(Source.HIT)
     assert (time.perf_counter() - started_s) / 10_000 < 20e-6  # some 0.5 us on a quiet machine
+
+
+def test_the_health_of_the_cache_is_what_was_told() -> None:
+    metrics = everything()
+    metrics.value_read(Source.HIT)
+    metrics.value_read(Source.MISS)
+    metrics.value_read(Source.HIT)
+    metrics.hit_audited(0.0, is_stale=False)
+    metrics.hit_audited(0.0, is_stale=True)
+    metrics.hit_audited(1.0, is_stale=True)
+    metrics.hit_audited(60.0, is_stale=True)
+    health = metrics.cache_health()
+    assert health == CacheHealth(
+        hits=2,
+        reads=4,
+        audited=2,
+        broken=1,  # the one at 60 s was told at 5 s before
+        pending=4,
+        oldest_pending_s=1.5,
+        polled_ago_s=0.0,
+        is_breaker_open=True,
+    )
+    assert health.hit_rate == 0.5
+
+
+def test_of_a_cache_that_was_never_used_nothing_is_claimed() -> None:
+    health = PrometheusMetrics(lambda: 0.0).cache_health()
+    assert health == CacheHealth(
+        hits=0,
+        reads=0,
+        audited=0,
+        broken=0,
+        pending=0,
+        oldest_pending_s=0.0,
+        polled_ago_s=None,
+        is_breaker_open=False,
+    )
+    assert health.hit_rate is None

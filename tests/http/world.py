@@ -17,11 +17,13 @@ from adapters.metrics import PrometheusMetrics
 from application.access import Access, NewKey
 from application.cached_reader import UncachedUserReader
 from application.exports import ExportUsers
+from application.finding import FindPeople
 from application.imports import ImportUsers
 from application.key_texts import new_key_text
 from application.limiting import LIMITS, Limiter
-from application.messages import GetMessage, ListMessages
+from application.messages import ActOnThoseInNeed, GetMessage, ListMessages, ResumeChannel
 from application.occasions import ComputeTodaysList, ShowTodaysList
+from application.overview import LatenessOfDays, ShowOverview
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
@@ -77,6 +79,7 @@ def use_cases_of(
     unit_of_work: UnitOfWorkFactory | None = None,
 ) -> UseCases:
     """Wire the use cases as the service does, on other adapters where they are given."""
+    metrics = PrometheusMetrics()
     users, unit_of_work = users or service.users, unit_of_work or service.unit_of_work
     keys = MemoryApiKeys(service.store)
     # Put there by hand: nobody waits here, and no test begins with making a key.
@@ -99,8 +102,15 @@ def use_cases_of(
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),
         act_on_message=service.operator,
-        metrics=PrometheusMetrics(),
+        metrics=metrics,
         scheduler_statistics=SchedulerStatistics(service.ledger, state),
+        show_overview=ShowOverview(
+            service.looked_at, LatenessOfDays(service.looked_at), POLICY, service.clock, state, metrics
+        ),
+        find_people=FindPeople(users, service.looked_at),
+        operator_reader=service.looked_at,
+        resume_channel=ResumeChannel(unit_of_work),
+        act_on_those_in_need=ActOnThoseInNeed(service.looked_at, service.operator),
         preview_text=PreviewText(TEXTS),
         message_reader=service.ledger,
         scheduler_state=state,

@@ -9,6 +9,7 @@ import attrs
 from adapters.clock import MovableClock
 from adapters.memory.channel import MemoryChannel
 from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.operator_reader import MemoryOperatorReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader
@@ -96,6 +97,10 @@ class Service:
     @property
     def ledger(self) -> MemoryMessageReader:
         return MemoryMessageReader(self.store)
+
+    @property
+    def looked_at(self) -> MemoryOperatorReader:
+        return MemoryOperatorReader(self.store)
 
     async def import_csv(
         self, text: str, options: ImportOptions = AS_USUAL, *, dry_run: bool = False

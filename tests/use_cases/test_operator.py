@@ -8,10 +8,12 @@ import pytest
 from application.errors import MessageNotFound
 from application.messages import ActOnMessage, GetMessage
 from application.statistics import SchedulerState, SchedulerStatistics
+from application.upkeep import DropOldMonths
 from application.views import MessageView, UserView
-from domain.errors import IllegalTransition
-from domain.message import MessageKey, Reason, Status
+from domain.errors import IllegalTransition, InvalidField
+from domain.message import Action, MessageKey, Reason, Status
 from domain.user import UserId
+from tests.contract.adapters import START
 from tests.use_cases.service import Service, key
 
 Told = dict[str, str | None]
@@ -143,3 +145,58 @@ async def test_statistics_name_every_status(service: Service, user: UserView) ->
     assert statistics.counts == {status: int(status is Status.SCHEDULED) for status in Status}
     state.failures_in_a_row = 3
     assert statistics.state == SchedulerState(started_at=NINE)
+
+
+async def test_why_is_kept_with_what_was_done(service: Service, user: UserView) -> None:
+    message = key(await service.message(user))
+    await service.operator.cancel(message, "  She asked\nfor it. ")
+    await service.operator.retry(message)
+    service.at(NINE + timedelta(days=3))
+    await service.keep()
+    await service.operator(Action.LEAVE, message, "Too late.")
+    assert [(one.about, one.action, one.reason) for one in await service.looked_at.decisions(10)] == [
+        (message, Action.LEAVE, "Too late."),
+        (message, Action.CANCEL, "She asked for it."),
+    ]
+
+
+async def test_what_is_let_be_stays_and_can_still_be_sent(service: Service, user: UserView) -> None:
+    service.at(NINE + timedelta(days=3))
+    await service.keep()
+    message = key(await service.message(user))
+    assert (await service.looked_at.attention(10)).counts[Status.EXPIRED] == 1
+    shown = await service.operator(Action.LEAVE, message, "Too late.")
+    assert (shown.status, shown.reason) == (Status.EXPIRED, Reason.OPERATOR)
+    assert (await service.looked_at.attention(10)).counts[Status.EXPIRED] == 0
+    await service.operator.retry(message, "After all.")
+    assert (await service.send()).settled == {Status.SENT: 1}
+
+
+async def test_without_a_reason_that_can_be_read_nothing_is_done(service: Service, user: UserView) -> None:
+    message = key(await service.message(user))
+    with pytest.raises(InvalidField):
+        await service.operator.cancel(message, " ")
+    assert (await service.message(user)).status == Status.SCHEDULED
+    assert await service.looked_at.decisions(10) == []
+
+
+@pytest.mark.parametrize(
+    "action", sorted(set(Action) - {Action.RETRY, Action.CANCEL, Action.MARK_SENT, Action.LEAVE}), ids=str
+)
+async def test_what_the_scheduler_does_no_operator_does(
+    service: Service, user: UserView, action: Action
+) -> None:
+    with pytest.raises(IllegalTransition):
+        await service.operator(action, key(await service.message(user)), "I want to.")
+    assert (await service.message(user)).status == Status.SCHEDULED
+
+
+async def test_a_decision_is_forgotten_after_the_retention(service: Service, user: UserView) -> None:
+    forget = DropOldMonths(service.unit_of_work, timedelta(days=400))
+    await service.operator.cancel(key(await service.message(user)), "She asked for it.")
+    service.at(START + timedelta(days=400))
+    await forget()
+    assert len(await service.looked_at.decisions(10)) == 1
+    service.at(START + timedelta(days=400, seconds=1))
+    await forget()
+    assert await service.looked_at.decisions(10) == []

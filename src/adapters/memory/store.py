@@ -17,6 +17,7 @@ from application.import_ports import ImportChange, ImportId
 from application.invalidation import keys_of, user_key
 from application.ports import Clock
 from application.upkeep_ports import Bookmark
+from domain.decision import Decision
 from domain.events import Event, MessagesChanged, UserChanged, UserDeleted
 from domain.message import Message, MessageKey
 from domain.user import User, UserId
@@ -51,6 +52,7 @@ class State:
 
     channels: dict[str, ChannelState] = attrs.field(factory=dict)
     bookmark: Bookmark = attrs.field(factory=Bookmark)
+    decisions: tuple[Decision, ...] = ()
 
     def copy(self) -> Self:
         values = attrs.asdict(self, recurse=False).items()

@@ -6,6 +6,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from adapters.memory.decisions import MemoryDecisionLog
 from adapters.memory.import_log import MemoryImportLog
 from adapters.memory.messages import MemoryMessages
 from adapters.memory.store import MemoryStore, Transaction
@@ -32,6 +33,7 @@ class MemoryUnitOfWork(UnitOfWork):
         "_savepoints",
         "_store",
         "_transaction",
+        "decisions",
         "imports",
         "messages",
         "upkeep",
@@ -42,6 +44,7 @@ class MemoryUnitOfWork(UnitOfWork):
     messages: MemoryMessages
     imports: MemoryImportLog
     upkeep: MemoryUpkeep
+    decisions: MemoryDecisionLog
 
     def __init__(self, store: MemoryStore, handler: EventHandler = tell_nobody) -> None:
         self._store = store
@@ -63,6 +66,7 @@ class MemoryUnitOfWork(UnitOfWork):
         self.messages = MemoryMessages(self._transaction, self._store)
         self.imports = MemoryImportLog(self._transaction)
         self.upkeep = MemoryUpkeep(self._transaction, self._store)
+        self.decisions = MemoryDecisionLog(self._transaction, self._store)
         self._mark.begin()
         return self
 

@@ -8,6 +8,7 @@ from application.import_ports import UserKeys
 from application.ports import UserReader, Users
 from application.views import Page, UserView
 from domain.events import Event, UserChanged, UserCreated, UserDeleted
+from domain.message import MessageKey
 from domain.user import User, UserId, email_key
 
 
@@ -76,6 +77,11 @@ class MemoryUsers(Users):
         del state.users[user.id]
         for changed in [changed for changed in state.import_changes if changed[1] == user.id]:
             del state.import_changes[changed]
+        state.decisions = tuple(
+            one
+            for one in state.decisions
+            if not isinstance(one.about, MessageKey) or one.about.user_id != user.id
+        )
         self._transaction.tell(UserDeleted(user, erased=True))
 
     def _refuse_taken(self, users: Sequence[User]) -> None:

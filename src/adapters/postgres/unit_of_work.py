@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.database import means_unavailable
+from adapters.postgres.decisions import PostgresDecisionLog
 from adapters.postgres.import_log import PostgresImportLog
 from adapters.postgres.messages import PostgresMessages
 from adapters.postgres.transaction import Transaction
@@ -18,6 +19,7 @@ from adapters.postgres.upkeep import PostgresUpkeep
 from adapters.postgres.users import PostgresUsers
 from application.errors import CommitOutcomeUnknown, StoreUnavailable
 from application.import_ports import ImportLog
+from application.operator_ports import DecisionLog
 from application.ports import EventHandler, Messages, UnitOfWork, Users
 from application.transaction_guard import TransactionMark
 from application.upkeep_ports import Upkeep
@@ -28,12 +30,23 @@ log = structlog.get_logger()
 class PostgresUnitOfWork(UnitOfWork):
     """A transaction in read committed; what must not change meanwhile is locked by the repositories."""
 
-    __slots__ = ("_engine", "_handler", "_mark", "_transaction", "imports", "messages", "upkeep", "users")
+    __slots__ = (
+        "_engine",
+        "_handler",
+        "_mark",
+        "_transaction",
+        "decisions",
+        "imports",
+        "messages",
+        "upkeep",
+        "users",
+    )
 
     users: Users
     messages: Messages
     imports: ImportLog
     upkeep: Upkeep
+    decisions: DecisionLog
 
     def __init__(self, engine: AsyncEngine, handler: EventHandler) -> None:
         self._engine = engine
@@ -56,6 +69,7 @@ class PostgresUnitOfWork(UnitOfWork):
         self.messages = PostgresMessages(self._transaction)
         self.imports = PostgresImportLog(self._transaction)
         self.upkeep = PostgresUpkeep(self._transaction)
+        self.decisions = PostgresDecisionLog(self._transaction)
         self._mark.begin()
         return self
 

@@ -179,13 +179,13 @@ class PostgresUserReader(UserReader):
         if after is not None:
             query = query.where(users.c.id > after)
         async with connected(self._engine) as connection:
-            views = [_to_view(row) for row in await connection.execute(query)]
+            views = [to_view(row) for row in await connection.execute(query)]
         return Page(views[:limit], len(views) > limit)
 
     async def _one(self, query: Select[Any]) -> UserView | None:
         async with connected(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _to_view(row)
+        return None if row is None else to_view(row)
 
 
 def _live() -> Select[Any]:
@@ -198,7 +198,7 @@ def _birthday(row: Row[Any]) -> AnnualDate | None:
     return AnnualDate(row.birthday_month, row.birthday_day, row.birthday_year)
 
 
-def _to_view(row: Row[Any]) -> UserView:
+def to_view(row: Row[Any]) -> UserView:
     # Not by way of a User: a row that somebody wrote by hand is shown as it is, and validating costs time.
     birthday = _birthday(row)
     return UserView(

@@ -163,6 +163,7 @@ def _greet(address: str, opened: OpenService, chosen: Settings, door: str) -> No
         f"  database  {opened.database}\n"
         f"  messages  leave by {chosen.channel}{where}, at {chosen.policy.send_time:%H:%M} local time\n"
         f"  clock     {opened.adapters.clock().now():%Y-%m-%d %H:%M:%S} UTC\n"
+        f"  page      {address}/\n"
         f"  API       {address}/schema\n"
         f"{door}"
         "Stop it with Ctrl-C."

@@ -18,6 +18,7 @@ from adapters.memory.cache import MemoryCache
 from adapters.memory.channel import MemoryChannel
 from adapters.memory.invalidations import MemoryInvalidationLog
 from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.operator_reader import MemoryOperatorReader
 from adapters.memory.permits import MemoryPermits
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
@@ -29,6 +30,7 @@ from adapters.postgres.database import open_engine
 from adapters.postgres.invalidations import PostgresInvalidationLog
 from adapters.postgres.message_counts import PostgresMessageCounts
 from adapters.postgres.message_reader import PostgresMessageReader
+from adapters.postgres.operator_reader import PostgresOperatorReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
@@ -113,6 +115,7 @@ class PostgresAdapters(containers.DeclarativeContainer):
     message_reader = providers.Singleton(PostgresMessageReader, engine)
     api_keys = providers.Singleton(PostgresApiKeys, engine)
     answers = providers.Singleton(PostgresAnswers, engine)
+    operator_reader = providers.Singleton(PostgresOperatorReader, engine)
     message_counts = providers.Singleton(PostgresMessageCounts, engine)
     now = providers.Callable(_now_of, clock.provider)
     texts = providers.Singleton(open_texts, settings)
@@ -153,5 +156,6 @@ class MemoryAdapters(containers.DeclarativeContainer):
     message_reader = providers.Singleton(MemoryMessageReader, store)
     api_keys = providers.Singleton(MemoryApiKeys, store)
     answers = providers.Singleton(MemoryAnswers, store)
+    operator_reader = providers.Singleton(MemoryOperatorReader, store)
     texts = providers.Singleton(open_texts, settings)
     channel = providers.Singleton(MemoryChannel)

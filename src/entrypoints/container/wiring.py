@@ -17,10 +17,12 @@ from application.cached_reader import CachedUserReader, UncachedUserReader
 from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.exports import ExportUsers
+from application.finding import FindPeople
 from application.imports import ImportUsers
 from application.limiting import Limiter
-from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.messages import ActOnMessage, ActOnThoseInNeed, GetMessage, ListMessages, ResumeChannel
 from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
+from application.overview import LatenessOfDays, ShowOverview
 from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
@@ -144,6 +146,7 @@ class Service(containers.DeclarativeContainer):
         is_required=providers.Callable(operator.not_, settings.provided.is_open),
     )
     access_upkeep = providers.Singleton(AccessUpkeep, access.provided.note_uses, adapters.answers)
+    act_on_message = providers.Singleton(ActOnMessage, unit_of_work, policy)
     http = providers.Singleton(
         HttpUseCases,
         access=access,
@@ -168,8 +171,21 @@ class Service(containers.DeclarativeContainer):
         ),
         list_messages=providers.Singleton(ListMessages, adapters.message_reader),
         get_message=providers.Singleton(GetMessage, adapters.message_reader),
-        act_on_message=providers.Singleton(ActOnMessage, unit_of_work, policy),
+        act_on_message=act_on_message,
+        act_on_those_in_need=providers.Singleton(ActOnThoseInNeed, adapters.operator_reader, act_on_message),
         scheduler_statistics=providers.Singleton(SchedulerStatistics, adapters.message_reader, state, counts),
+        show_overview=providers.Singleton(
+            ShowOverview,
+            adapters.operator_reader,
+            providers.Singleton(LatenessOfDays, adapters.operator_reader),
+            policy,
+            adapters.clock,
+            state,
+            adapters.metrics,
+        ),
+        find_people=providers.Singleton(FindPeople, adapters.user_reader, adapters.operator_reader),
+        operator_reader=adapters.operator_reader,
+        resume_channel=providers.Singleton(ResumeChannel, unit_of_work),
         preview_text=providers.Singleton(PreviewText, adapters.texts),
         message_reader=adapters.message_reader,
         scheduler_state=state,

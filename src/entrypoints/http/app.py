@@ -30,6 +30,8 @@ from entrypoints.http.messages import MessageController, SchedulerController
 from entrypoints.http.metrics import show_metrics
 from entrypoints.http.occasions import OccasionController
 from entrypoints.http.operations import COMPONENTS
+from entrypoints.http.page.rendering import ASSETS, TEMPLATES
+from entrypoints.http.page.routes import PageController
 from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
 from entrypoints.http.problems import answer_problem
 from entrypoints.http.repeats import Repeats
@@ -73,6 +75,8 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             TemplateController,
             HealthController,
             show_metrics,
+            PageController,
+            ASSETS,
         ],
         dependencies={
             "use_cases": Provide(provide_use_cases, sync_to_thread=False),
@@ -98,6 +102,7 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             render_plugins=[JsonRenderPlugin(path="/openapi.json", media_type=MediaType.JSON)],
             use_handler_docstrings=True,
         ),
+        template_config=TEMPLATES,
         logging_config=None,
         debug=False,
     )

@@ -6,11 +6,14 @@ from application.access import Access
 from application.access_ports import Answers
 from application.cache_ports import CachePort
 from application.exports import ExportUsers
+from application.finding import FindPeople
 from application.imports import ImportUsers
 from application.limiting import Limiter
-from application.messages import ActOnMessage, GetMessage, ListMessages
+from application.messages import ActOnMessage, ActOnThoseInNeed, GetMessage, ListMessages, ResumeChannel
 from application.observing import Metrics
 from application.occasions import ShowTodaysList
+from application.operator_ports import OperatorReader
+from application.overview import ShowOverview
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
@@ -50,6 +53,11 @@ class UseCases:
     scheduler_statistics: SchedulerStatistics
     preview_text: PreviewText
     message_reader: MessageReader
+    show_overview: ShowOverview
+    find_people: FindPeople
+    operator_reader: OperatorReader
+    resume_channel: ResumeChannel
+    act_on_those_in_need: ActOnThoseInNeed
     scheduler_state: SchedulerState
     clock: Clock
     metrics: Metrics
