@@ -18,7 +18,7 @@ from entrypoints.http.problems import RequestRefused
 from entrypoints.http.requests import AnyRequest
 from entrypoints.http.use_cases import UseCases
 
-AFTER_LOGIN = "/schema"
+AFTER_LOGIN = "/"
 """All that a browser can look at as long as the service has no page of its own."""
 _TOKEN = parameter("token", "query", "What the link from the terminal holds.")
 
