@@ -13,7 +13,10 @@ import uvicorn
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page
 
+from adapters.clock import SystemClock
+from adapters.memory.api_keys import MemoryApiKeys
 from adapters.memory.cache import MemoryCache
+from application.access import Access
 from application.statistics import SchedulerState
 from entrypoints.http.use_cases import UseCases
 from tests.contract.adapters import START
@@ -52,8 +55,10 @@ class Site:
 
     @asynccontextmanager
     async def visitor(self, **options: Any) -> AsyncIterator[Page]:
-        """Lend a tab of a browser that knows nothing yet; *options* are those of a context of Playwright's."""
+        """Lend a tab of a new browser that has logged in; *options* are those of a context of Playwright's."""
         context: BrowserContext = await self._browser.new_context(base_url=self.address, **options)
+        link = await self.use_cases.access.log_in.link()
+        await context.request.get(f"/login?token={link}", max_redirects=0)
         page = await context.new_page()
         # A function, not a method: Playwright writes on what it is given.
         page.on("request", lambda request: self.asked.append(request.url))
@@ -79,7 +84,9 @@ async def opened_site(browser: Browser) -> AsyncIterator[Site]:
     )
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        use_cases = attrs.evolve(use_cases_of(service, state), cache=MemoryCache())
+        # Sessions are of real time, wherever a scene moves the service's clock.
+        access = Access.over(MemoryApiKeys(service.store), SystemClock())
+        use_cases = attrs.evolve(use_cases_of(service, state), cache=MemoryCache(), access=access)
         config = uvicorn.Config(app_of(use_cases), log_config=None, lifespan="off", access_log=False)
         server = _Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
