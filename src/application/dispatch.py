@@ -1,6 +1,7 @@
 """Messages that are due leave: claim, commit, send, and only then write down what came of it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ from application.ledger import ClaimTerms, SettleReport
 from application.planning import PlanAnew
 from application.ports import UnitOfWorkFactory
 from domain.message import RetryPolicy, Status
+from domain.occasion import Kind
 
 log = structlog.get_logger()
 
@@ -30,6 +32,8 @@ class DispatchReport:
     stale: int = 0
     pause: timedelta | None = None
     """For how long the channel takes nothing, in real time."""
+    accepted: Mapping[tuple[Kind, datetime], int] = attrs.field(factory=dict)
+    """How many the channel has taken, by kind and due instant."""
 
     @property
     def goes_on(self) -> bool:
@@ -58,6 +62,7 @@ class SendDueMessages:
             await uow.commit()  # also without a delivery: messages of people who are gone were cancelled
         anew = set(claim.stale)
         settled = SettleReport({}, 0)
+        accepted: Mapping[tuple[Kind, datetime], int] = {}
         if claim.deliveries:
             deadline = asyncio.get_running_loop().time() + self.lease.total_seconds()
             outcomes = [
@@ -67,6 +72,9 @@ class SendDueMessages:
                 )
                 if self.channel.deduplicates or not _is_in_doubt(outcome)  # else its lease runs out: UNKNOWN
             ]
+            accepted = Counter(
+                (one.key.kind, one.due_at) for one, outcome in outcomes if isinstance(outcome, Sent)
+            )
             settled = await self._settle(outcomes, deadline)
             if settled.settled.get(Status.FAILED):
                 # Another date of theirs may have had to wait for the end of this attempt.
@@ -74,7 +82,7 @@ class SendDueMessages:
         if anew:
             await self.plan_anew(sorted(anew))
         return DispatchReport(
-            len(claim.deliveries), settled.settled, settled.lost, len(claim.stale), claim.pause
+            len(claim.deliveries), settled.settled, settled.lost, len(claim.stale), claim.pause, accepted
         )
 
     @property

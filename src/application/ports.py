@@ -17,6 +17,7 @@ from application.deliveries import Delivery, Outcome
 from application.import_ports import ImportLog, UserSearch
 from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
 from application.operator_ports import DecisionLog
+from application.scheduler_observing import Backlog
 from application.upkeep_ports import Upkeep
 from application.views import MessageView, Page, UserView
 from domain.due import SendPolicy, ZoneRow
@@ -268,6 +269,10 @@ class MessageReader(Protocol):
     @abstractmethod
     async def counts(self) -> Mapping[Status, int]:
         """Return how many messages the ledger holds per status."""
+
+    @abstractmethod
+    async def backlog(self, now: datetime) -> Backlog:
+        """Return what could be sent at *now*, counted up to BACKLOG_MAX; cheap however large the ledger is."""
 
     @abstractmethod
     async def users_due(self, kind: Kind, first: datetime, until: datetime) -> bytes:

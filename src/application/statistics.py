@@ -1,15 +1,22 @@
 """What the scheduler is doing, in numbers."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import attrs
 
 from application.cached_values import CachedValues, Read
 from application.invalidation import SCHEDULER_STATISTICS
 from application.observing import Source
-from application.ports import MessageReader
+from application.ports import Clock, MessageReader
+from application.scheduler_observing import Backlog
+from application.upkeep import CLOCK_OFFSET_MAX
 from domain.message import Status
+
+FAILURES_MAX = 3
+SILENT_AFTER = timedelta(minutes=15)
+"""Three times as long as the scheduler ever sleeps."""
+LATE_AFTER = timedelta(minutes=10)
 
 
 @attrs.define
@@ -24,6 +31,49 @@ class SchedulerState:
     failures_in_a_row: int = 0
     clock_offset_s: float = 0.0
     """By how much this machine's clock is ahead of the database's; negative if it is behind."""
+    is_paused: bool = False
+    """Whether the channel takes nothing now: the far side or an operator asked for a pause, or a limit is reached."""
+    waiting_since: datetime | None = None
+    """Since when a message that could be sent has been waiting."""
+
+    def complaint(self, now: datetime) -> str | None:
+        """Return what keeps messages from leaving, as a sentence for an operator; None if nothing does."""
+        planned_until, ticked_at, waiting = self.planned_until, self.last_tick_at, self.waiting_since
+        complaints = (
+            (
+                abs(self.clock_offset_s) > CLOCK_OFFSET_MAX.total_seconds(),
+                "This machine's clock differs from the database's, so nothing is planned here.",
+            ),
+            (self.last_plan_at is None, "The scheduler has not planned yet."),
+            (
+                self.failures_in_a_row >= FAILURES_MAX,
+                "The scheduler fails again and again; the log tells why.",
+            ),
+            (
+                planned_until is not None and planned_until <= now.date(),
+                "The plan does not reach beyond today; the log tells why none was made.",
+            ),
+            (
+                ticked_at is not None and now - ticked_at > SILENT_AFTER,
+                "The scheduler has not looked for due messages lately; restart the service.",
+            ),
+            (
+                waiting is not None and now - waiting > LATE_AFTER and not self.is_paused,
+                "A message has been due for more than ten minutes; the log tells what the channel answers.",
+            ),
+        )
+        return next((complaint for is_so, complaint in complaints if is_so), None)
+
+
+@attrs.frozen
+class LookAtLedger:
+    """How the whole ledger stands, and what of it is due; cheap however large it is."""
+
+    reader: MessageReader
+    clock: Clock
+
+    async def __call__(self) -> tuple[Mapping[Status, int], Backlog]:
+        return await self.reader.counts(), await self.reader.backlog(self.clock.now())
 
 
 @attrs.frozen

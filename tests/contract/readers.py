@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import attrs
 import pytest
 
+from application.scheduler_observing import Backlog
 from application.views import MessageView, UserView
 from domain.message import MessageKey, Status
 from domain.occasion import Kind
@@ -151,6 +152,23 @@ class ReadersContract:
             Status.SENT: 2,
             Status.EXPIRED: 1,
         }
+
+    async def test_what_could_be_sent_now_is_the_backlog(self, adapters: Adapters) -> None:
+        ada, bob = person("Ada"), person("Bob")
+        await adapters.add(ada, bob)
+        assert await adapters.message_reader.backlog(START) == Backlog(0, None)
+        due = message(ada, date(2027, 3, 13))
+        retry_at = due.due_at + timedelta(minutes=10)
+        waiting = attrs.evolve(
+            message(bob, date(2027, 3, 13), status=Status.RETRYING), due_at=due.due_at, retry_at=retry_at
+        )
+        sent = message(ada, date(2027, 3, 12), status=Status.SENT)
+        await adapters.keep(due, waiting, sent, message(ada, date(2027, 3, 16)))
+        backlog = adapters.message_reader.backlog
+        assert await backlog(due.due_at - timedelta(seconds=1)) == Backlog(0, None)
+        assert await backlog(due.due_at) == Backlog(1, due.due_at)
+        assert await backlog(retry_at) == Backlog(2, due.due_at)
+        assert await backlog(due.expires_at) == Backlog(0, None)
 
     async def test_the_store_is_reachable(self, adapters: Adapters) -> None:
         assert await adapters.message_reader.is_reachable()

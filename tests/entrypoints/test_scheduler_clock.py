@@ -8,14 +8,15 @@ from structlog.testing import capture_logs
 
 from adapters.clock import SystemClock
 from application.planning import PlanOpenAnew
-from application.statistics import SchedulerState
+from application.scheduler_observing import SchedulerObserver
+from application.statistics import LookAtLedger, SchedulerState
 from application.upkeep import CompareClocks, DropOldMonths
 from entrypoints.scheduler.loop import Scheduler
 from tests.contract.adapters import POLICY
 from tests.use_cases.service import Service
 
 
-def _scheduler(service: Service) -> Scheduler:
+def scheduler_of(service: Service, observer: SchedulerObserver | None = None) -> Scheduler:
     return Scheduler(
         plan=service.plan,
         plan_open_anew=PlanOpenAnew(service.unit_of_work, service.plan_anew),
@@ -27,13 +28,15 @@ def _scheduler(service: Service) -> Scheduler:
         policy=POLICY,
         clock=service.clock,
         state=SchedulerState(),
+        look_at_ledger=LookAtLedger(service.ledger, service.clock),
+        observer=observer or SchedulerObserver(),
     )
 
 
 @pytest.mark.parametrize("off_s", (3, -3))
 async def test_by_a_wrong_clock_nothing_is_planned(off_s: int) -> None:
     service = Service()
-    scheduler = _scheduler(service)
+    scheduler = scheduler_of(service)
     service.store.real_now = lambda: datetime.now(UTC) + timedelta(seconds=off_s)
     with capture_logs() as logs:
         assert not await scheduler.plan_now()
@@ -49,7 +52,7 @@ async def test_by_a_wrong_clock_nothing_is_planned(off_s: int) -> None:
 
 async def test_a_wrong_clock_is_looked_at_again_and_does_not_keep_from_stopping() -> None:
     service, stopping = Service(), asyncio.Event()
-    scheduler = _scheduler(service)
+    scheduler = scheduler_of(service)
     service.store.real_now = lambda: datetime.now(UTC) + timedelta(hours=1)
     running = asyncio.create_task(scheduler.run(stopping))
     await asyncio.sleep(0.05)

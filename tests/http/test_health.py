@@ -1,6 +1,6 @@
 """GET /health/live, /health/ready and /health/scheduler."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from application.statistics import SchedulerState
@@ -44,6 +44,30 @@ def test_one_failure_is_an_accident_and_three_are_a_trouble(api: Api, state: Sch
     for failures, status in ((1, 200), (2, 200), (3, 503), (30, 503), (0, 200)):
         state.failures_in_a_row = failures
         assert api.get("/health/scheduler").status_code == status
+
+
+def test_a_scheduler_whose_messages_do_not_leave_is_not_well(api: Api, state: SchedulerState) -> None:
+    state.last_plan_at = NOW
+    well = {
+        "planned_until": NOW.date() + timedelta(days=2),
+        "last_tick_at": NOW - timedelta(minutes=14),
+        "waiting_since": NOW - timedelta(minutes=9),
+    }
+    ill = {
+        "planned_until": (NOW.date(), "The plan does not reach beyond today"),
+        "last_tick_at": (NOW - timedelta(minutes=16), "The scheduler has not looked"),
+        "waiting_since": (NOW - timedelta(minutes=11), "A message has been due"),
+    }
+    for name, value in well.items():
+        setattr(state, name, value)
+    assert api.get("/health/scheduler").status_code == HTTPStatus.OK
+    for name, (value, reason) in ill.items():
+        setattr(state, name, value)
+        found = problem(api.get("/health/scheduler"), HTTPStatus.SERVICE_UNAVAILABLE)
+        assert found["detail"].startswith(reason)
+        setattr(state, name, well[name])
+    state.waiting_since, state.is_paused = NOW - timedelta(hours=11), True
+    assert api.get("/health/scheduler").status_code == HTTPStatus.OK
 
 
 def test_health_is_never_kept(api: Api) -> None:

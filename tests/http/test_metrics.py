@@ -2,22 +2,39 @@
 
 import re
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from adapters.clock import MovableClock
 from adapters.metrics import PrometheusMetrics
+from adapters.scheduler_metrics import SchedulerMetrics
 from application.cache_ports import CacheFigures, Place, Poll
 from application.observing import Bypass, CacheHealth, Source
+from application.scheduler_observing import Backlog
+from application.statistics import SchedulerState
+from domain.due import ZONE_DATA_VERSION
+from domain.message import Status
+from domain.occasion import Kind
 from tests.http.world import Api
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 POLL = Poll(acknowledged={Place(0, 7): 3}, overdue=frozenset({"user:v1:x"}), pending=4, oldest_pending_s=1.5)
 
 
+NOW = datetime(2027, 3, 13, 12, tzinfo=UTC)
+
+
 def everything() -> PrometheusMetrics:
     """Metrics that have heard of everything once."""
     metrics = PrometheusMetrics(lambda: 0.0)
+    state = SchedulerState(planned_until=NOW.date(), last_plan_at=NOW, last_tick_at=NOW, clock_offset_s=0.5)
+    scheduler = SchedulerMetrics(metrics.registry, state, MovableClock(NOW, speed=0))
+    scheduler.messages_accepted({(Kind.BIRTHDAY, 0.3): 2, (Kind.BIRTHDAY, 7.0): 1})
+    scheduler.batch_settled({Status.SENT: 3, Status.RETRYING: 1}, 2)
+    scheduler.ledger_kept(retrying=4, unknown=5, expired=6)
+    scheduler.ledger_looked_at({Status.UNKNOWN: 5}, Backlog(7, NOW - timedelta(seconds=90)))
     metrics.request_served("GET", "/users/{id}", 200, 0.001)
     metrics.operation_ended("look", "ok", 0.0002)
     metrics.breaker_changed("reading", "open")
@@ -62,6 +79,25 @@ def test_what_is_told_is_shown() -> None:
         ("cache_invalidation_lag_seconds_count", 1),
         ("cache_watermark_gaps_total", 1, ("repair", "new_epoch")),
         ("cache_audits_total", 1, ("horizon_s", "5"), ("result", "stale")),
+        ("messages_lateness_seconds_count", 3, ("kind", "BIRTHDAY")),
+        ("messages_lateness_seconds_sum", 7.6, ("kind", "BIRTHDAY")),
+        ("messages_lateness_seconds_bucket", 0, ("kind", "BIRTHDAY"), ("le", "0.25")),
+        ("messages_lateness_seconds_bucket", 2, ("kind", "BIRTHDAY"), ("le", "5")),
+        ("messages_lateness_seconds_bucket", 3, ("kind", "BIRTHDAY"), ("le", "+Inf")),
+        ("messages_lateness_seconds_count", 0, ("kind", "ANNIVERSARY")),
+        ("messages_settled_total", 3, ("status", "SENT")),
+        ("messages_lost_leases_total", 2),
+        ("messages_leases_run_out_total", 5, ("status", "UNKNOWN")),
+        ("messages_expired_total", 6),
+        ("messages", 5, ("status", "UNKNOWN")),
+        ("messages", 0, ("status", "FAILED")),
+        ("messages_backlog", 7),
+        ("messages_oldest_due_age_seconds", 90),
+        ("scheduler_planned_until_timestamp_seconds", NOW.timestamp() - 12 * 3600),
+        ("scheduler_last_plan_timestamp_seconds", NOW.timestamp()),
+        ("scheduler_last_tick_timestamp_seconds", NOW.timestamp()),
+        ("scheduler_clock_offset_seconds", 0.5),
+        ("scheduler_zone_data_info", 1, ("version", ZONE_DATA_VERSION)),
         ("cache_hit_rate", 0.75),
         ("cache_memory_bytes", 1000),
         ("cache_connected_clients", 5),

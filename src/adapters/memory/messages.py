@@ -20,6 +20,7 @@ from application.deliveries import (
 from application.errors import StoreUnavailable
 from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
 from application.ports import ALL_SHARDS, MessageReader, Messages, Shard
+from application.scheduler_observing import BACKLOG_MAX, Backlog
 from application.views import MessageView, Page
 from domain.due import SendPolicy, ZoneRow
 from domain.message import Action, Message, MessageKey, Reason, RetryPolicy, Status
@@ -260,6 +261,15 @@ class MemoryMessageReader(MessageReader):
 
     async def counts(self) -> Mapping[Status, int]:
         return Counter(message.status for message in self._store.committed.messages.values())
+
+    async def backlog(self, now: datetime) -> Backlog:
+        wanted = sorted(
+            message.retry_at or message.due_at
+            for message in self._store.committed.messages.values()
+            if message.status in {Status.SCHEDULED, Status.RETRYING} and message.expires_at > now
+        )
+        due = [at for at in wanted if at <= now][:BACKLOG_MAX]
+        return Backlog(len(due), due[0] if due else None)
 
     async def users_due(self, kind: Kind, first: datetime, until: datetime) -> bytes:
         state = self._store.committed

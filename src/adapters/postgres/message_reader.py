@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from adapters.postgres.database import connected
 from adapters.postgres.message_counts import COUNTS
 from adapters.postgres.message_rows import has_key, to_message
+from adapters.postgres.statements import OPEN, WANTED_AT
 from adapters.postgres.tables import messages
 from application.errors import StoreUnavailable
 from application.ports import MessageReader
+from application.scheduler_observing import BACKLOG_MAX, Backlog
 from application.views import MessageView, Page
 from domain.due import occasion_dates
 from domain.message import MessageKey, Status
@@ -33,6 +35,15 @@ USERS_DUE = text("""
           AND u.deleted_at IS NULL
     ) due
 """)
+
+
+BACKLOG = text(f"""
+    SELECT count(*), min(wanted_at) FROM (
+        SELECT {WANTED_AT} AS wanted_at FROM messages m
+        WHERE {OPEN} AND {WANTED_AT} <= CAST(:now AS timestamptz) AND m.expires_at > CAST(:now AS timestamptz)
+        ORDER BY {WANTED_AT} LIMIT {BACKLOG_MAX}
+    ) due
+""")  # noqa: S608  # the parts are our own literals
 
 
 class PostgresMessageReader(MessageReader):
@@ -74,6 +85,11 @@ class PostgresMessageReader(MessageReader):
     async def counts(self) -> Mapping[Status, int]:
         async with connected(self._engine) as connection:
             return {Status(status): count for status, count in await connection.execute(COUNTS)}
+
+    async def backlog(self, now: datetime) -> Backlog:
+        async with connected(self._engine) as connection:
+            messages, oldest_at = (await connection.execute(BACKLOG, {"now": now})).one()
+        return Backlog(messages, oldest_at)
 
     async def users_due(self, kind: Kind, first: datetime, until: datetime) -> bytes:
         oldest, newest = occasion_dates(first, until)

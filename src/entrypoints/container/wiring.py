@@ -24,7 +24,7 @@ from application.messages import ActOnMessage, ActOnThoseInNeed, GetMessage, Lis
 from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
 from application.overview import LatenessOfDays, ShowOverview
 from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
-from application.statistics import SchedulerState, SchedulerStatistics
+from application.statistics import LookAtLedger, SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.texts import PreviewText
 from application.trust import Trust
@@ -138,6 +138,8 @@ class Service(containers.DeclarativeContainer):
         policy=policy,
         clock=adapters.clock,
         state=state,
+        look_at_ledger=providers.Singleton(LookAtLedger, adapters.message_reader, adapters.clock),
+        observer=providers.Singleton(adapters.scheduler_metrics.provider, state=state, clock=adapters.clock),
     )
     access = providers.Singleton(
         Access.over,

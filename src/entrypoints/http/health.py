@@ -6,13 +6,10 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 
 from application.errors import StoreUnavailable
-from application.upkeep import CLOCK_OFFSET_MAX
 from entrypoints.http.operations import operation
 from entrypoints.http.problems import RequestRefused
 from entrypoints.http.resources import HealthResource
 from entrypoints.http.use_cases import UseCases
-
-_FAILURES_MAX = 3
 
 
 class HealthController(Controller):
@@ -65,16 +62,8 @@ class HealthController(Controller):
         ),
     )
     async def scheduler(self, use_cases: NamedDependency[UseCases]) -> HealthResource:
-        """Answer 503 while nothing is planned, or the scheduler's jobs fail one after the other."""
-        state = use_cases.scheduler_state
-        if abs(state.clock_offset_s) > CLOCK_OFFSET_MAX.total_seconds():
-            raise _unwell("This machine's clock differs from the database's, so nothing is planned here.")
-        if state.last_plan_at is None:
-            raise _unwell("The scheduler has not planned yet.")
-        if state.failures_in_a_row >= _FAILURES_MAX:
-            raise _unwell("The scheduler fails again and again; the log tells why.")
+        """Answer 503 with the reason while messages are not planned, not looked for, or do not leave."""
+        complaint = use_cases.scheduler_state.complaint(use_cases.clock.now())
+        if complaint is not None:
+            raise RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, complaint)
         return HealthResource("ok", scheduler="ok")
-
-
-def _unwell(detail: str) -> RequestRefused:
-    return RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, detail)

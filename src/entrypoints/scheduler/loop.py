@@ -13,7 +13,8 @@ from application.dispatch import DispatchReport, KeepLedger, NextDue, SendDueMes
 from application.errors import StoreUnavailable
 from application.planning import PlanMessages, PlanOpenAnew
 from application.ports import Clock
-from application.statistics import SchedulerState
+from application.scheduler_observing import SchedulerObserver
+from application.statistics import LookAtLedger, SchedulerState
 from application.upkeep import CLOCK_OFFSET_MAX, CompareClocks, DropOldMonths
 from domain.due import SendPolicy
 from domain.events import Event, MessagesChanged
@@ -23,6 +24,7 @@ log = structlog.get_logger()
 PLAN_EVERY = timedelta(hours=1)
 KEEP_EVERY_S = 2.0
 CLOCK_CHECK_EVERY_S = 60.0
+LOOK_EVERY_S = 5.0
 SLEEP_MAX = timedelta(minutes=5)
 """How long at most it sleeps without asking for the next due instant: another process may have planned."""
 PAUSE_MAX_S = 5.0
@@ -45,6 +47,8 @@ class Scheduler:
     policy: SendPolicy
     clock: Clock
     state: SchedulerState
+    look_at_ledger: LookAtLedger
+    observer: SchedulerObserver
     _poke: asyncio.Event = attrs.field(factory=asyncio.Event)
     _failures: dict[str, int] = attrs.field(factory=dict)
 
@@ -60,6 +64,7 @@ class Scheduler:
             jobs.create_task(self._repeat("plan", self._plan_tick, stopping))
             jobs.create_task(self._repeat("dispatch", self._dispatch_tick, stopping))
             jobs.create_task(self._repeat("keep", self._keep_tick, stopping))
+            jobs.create_task(self._repeat("look", self._look_tick, stopping))
 
     async def plan_now(self) -> bool:
         """Plan the window, and tell whether that was done: not by a clock that nobody can trust."""
@@ -98,6 +103,7 @@ class Scheduler:
         pause = await self._drain(stopping)
         now = self.clock.now()
         self.state.last_tick_at = now
+        self.state.is_paused = pause is not None
         if pause is not None:
             # Of real time, and an operator may end it: it is looked at again now and then.
             await _wait_for(min(pause.total_seconds(), PAUSE_MAX_S), stopping)
@@ -132,7 +138,10 @@ class Scheduler:
     async def _send_batch(self) -> DispatchReport:
         report = await self.send_due()
         if report.claimed:
-            self.state.last_tick_at = self.clock.now()
+            now = self.state.last_tick_at = self.clock.now()
+            late = {(kind, (now - due).total_seconds()): n for (kind, due), n in report.accepted.items()}
+            self.observer.messages_accepted(late)
+            self.observer.batch_settled(report.settled, report.lost)
             log.info(
                 "batch_settled",
                 claimed=report.claimed,
@@ -145,6 +154,9 @@ class Scheduler:
     async def _keep_tick(self, stopping: asyncio.Event) -> None:
         report = await self.keep()
         if report.changed:
+            self.observer.ledger_kept(
+                retrying=report.retrying, unknown=report.unknown, expired=report.expired
+            )
             log.warning(
                 "ledger_kept", retrying=report.retrying, unknown=report.unknown, expired=report.expired
             )
@@ -152,6 +164,12 @@ class Scheduler:
             return  # there may be more
         # Leases are of real time, whatever the service's clock shows.
         await _wait_for(KEEP_EVERY_S, stopping)
+
+    async def _look_tick(self, stopping: asyncio.Event) -> None:
+        counts, backlog = await self.look_at_ledger()
+        self.state.waiting_since = backlog.oldest_at
+        self.observer.ledger_looked_at(counts, backlog)
+        await _wait_for(LOOK_EVERY_S, stopping)
 
     async def _sleep_until(self, instant: datetime, *wakers: asyncio.Event) -> None:
         """Sleep until *instant* by the service's clock, or until one of *wakers* is set."""

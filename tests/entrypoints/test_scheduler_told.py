@@ -1,0 +1,61 @@
+"""What the scheduler tells of a thousand messages: numbers for each batch, and nothing of anybody."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+from structlog.testing import capture_logs
+
+from application.scheduler_observing import SchedulerObserver
+from domain.message import Status
+from domain.occasion import Kind
+from tests.contract.adapters import START
+from tests.entrypoints.test_scheduler_clock import scheduler_of
+from tests.use_cases.service import Service
+
+PEOPLE = 1000
+
+
+class Heard(SchedulerObserver):
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.accepted: dict[tuple[Kind, float], int] = {}
+        self.settled: dict[Status, int] = {}
+
+    def messages_accepted(self, accepted: object) -> None:
+        assert isinstance(accepted, dict)
+        for key, number in accepted.items():
+            self.accepted[key] = self.accepted.get(key, 0) + number
+
+    def batch_settled(self, settled: object, lost: int) -> None:
+        assert isinstance(settled, dict)
+        for status, number in settled.items():
+            self.settled[status] = self.settled.get(status, 0) + number
+        assert lost == 0
+
+
+async def test_a_thousand_messages_are_a_line_for_each_batch() -> None:
+    service = Service()
+    for number in range(PEOPLE):
+        await service.register(
+            {
+                "first_name": "Canary",
+                "last_name": "Sparrow",
+                "email": f"canary{number}@birds.example",
+                "timezone": "Europe/Berlin",
+                "birthday": "--03-14",
+            }
+        )
+    service.clock.move_to(START + timedelta(hours=20, minutes=5))
+    heard = Heard()
+    scheduler = scheduler_of(service, heard)
+    with capture_logs() as lines:
+        await scheduler._drain(asyncio.Event())
+    assert heard.settled == {Status.SENT: PEOPLE}
+    assert sum(heard.accepted.values()) == PEOPLE
+    assert {kind for kind, _ in heard.accepted} == {Kind.BIRTHDAY}
+    assert all(late_s > 0 for _, late_s in heard.accepted)
+    assert 0 < len(lines) <= PEOPLE / service.channel.batch_size + 1
+    told = json.dumps(lines, default=str).lower()
+    assert not [word for word in ("canary", "sparrow", "birds.example", "03-14") if word in told]
