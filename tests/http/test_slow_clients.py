@@ -77,11 +77,14 @@ async def test_a_head_that_drips_is_left_and_others_are_served_meanwhile(port: i
     dripping = asyncio.create_task(drip())
     other_reader, other_writer = await asyncio.open_connection("127.0.0.1", port)
     other_writer.write(GET)
-    assert (await other_reader.readline()).startswith(b"HTTP/1.1 200 ")
-    assert (await until_closed(reader)).startswith(b"HTTP/1.1 408 ")
+    others = await other_reader.readline()
+    # Who is still sending when the connection is closed may not get to read why.
+    answer = await until_closed(reader)
     dripping.cancel()
     for one in (writer, other_writer):
         one.close()
+    assert others.startswith(b"HTTP/1.1 200 ")
+    assert answer[:13] in {b"HTTP/1.1 408 ", b""}
 
 
 async def test_a_head_without_end_is_refused(port: int) -> None:
