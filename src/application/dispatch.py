@@ -32,7 +32,7 @@ class DispatchReport:
     stale: int = 0
     pause: timedelta | None = None
     """For how long the channel takes nothing, in real time."""
-    accepted: Mapping[tuple[Kind, datetime], int] = attrs.field(factory=dict)
+    accepted: Mapping[tuple[Kind, datetime], int] = attrs.field(factory=dict, eq=False)
     """How many the channel has taken, by kind and due instant."""
 
     @property

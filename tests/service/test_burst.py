@@ -70,6 +70,10 @@ def test_everybody_due_at_an_instant_and_nobody_else_gets_a_mail_then(tmp_path: 
         sent = [message for message in page["items"] if message["status"] == "SENT"]
         assert {message["dueAt"] for message in sent} == {"2027-01-03T14:00:00Z"}
         assert all(lateness(message) >= timedelta() for message in sent)
+        with service.api as api:
+            told = api.get("/metrics").text
+        assert f'messages_lateness_seconds_count{{kind="ANNIVERSARY"}} {IN_NEW_YORK - 1}.0' in told
+        assert "tick_failed" not in service.log.read_text(encoding="utf-8")
     assert addresses(folder) == EXPECTED
 
 

@@ -35,7 +35,6 @@ from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
 from adapters.redis.permits import open_redis_permits
-from adapters.scheduler_metrics import SchedulerMetrics
 from application.announcer import Announcer
 from application.ports import Clock
 from application.texts import Texts, WriteText
@@ -96,7 +95,6 @@ class PostgresAdapters(containers.DeclarativeContainer):
 
     clock = providers.Singleton(open_clock, None, 1.0)
     metrics = providers.Singleton(PrometheusMetrics)
-    scheduler_metrics = providers.Factory(SchedulerMetrics, metrics.provided.registry)
     has_cache = providers.Callable(_yes_or_no, redis_url)
     cache = providers.Singleton(open_redis_cache, redis_url, observer=metrics)
     permits = providers.Selector(

@@ -11,6 +11,7 @@ from adapters.codecs import COUNTS, REFERENCES, USERS, todays_lists
 from adapters.postgres.database import (
     POOL_SIZE,
 )
+from adapters.scheduler_metrics import SchedulerMetrics
 from application.access import Access
 from application.auditing import AuditHits
 from application.cached_reader import CachedUserReader, UncachedUserReader
@@ -139,7 +140,9 @@ class Service(containers.DeclarativeContainer):
         clock=adapters.clock,
         state=state,
         look_at_ledger=providers.Singleton(LookAtLedger, adapters.message_reader, adapters.clock),
-        observer=providers.Singleton(adapters.scheduler_metrics.provider, state=state, clock=adapters.clock),
+        observer=providers.Singleton(
+            SchedulerMetrics, adapters.metrics.provided.registry, state, adapters.clock
+        ),
     )
     access = providers.Singleton(
         Access.over,
