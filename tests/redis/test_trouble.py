@@ -205,20 +205,38 @@ async def until_it_answers(cache: RedisCache) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_probe_that_is_cancelled_does_not_leave_the_breaker_open(valkey_url: str) -> None:
-    async with proxy(valkey_url) as server, opened(server.url, patience=10) as cache:
+async def test_nobody_waits_for_the_probe_of_a_server_that_hangs(valkey_url: str) -> None:
+    heard = Heard()
+    async with proxy(valkey_url) as server, opened(server.url, heard) as cache:
+        assert await cache.take_lease(HERE, KEY, "a", lease_s=60)
+        server.mode = Mode.HANG
+        for _ in range(FAILURES_IN_A_ROW):
+            await took("look", cache)
+        longest_s = 0.0
+        async with asyncio.timeout(20):
+            while heard.changes.count(("reading", "half_open")) < 3:
+                longest_s = max(longest_s, await took("look", cache), await took("invalidate", cache))
+                await asyncio.sleep(0.005)
+        assert longest_s < TIMEOUT_S / 2
+
+
+async def test_who_is_cancelled_while_the_probe_is_under_way_does_not_end_it(valkey_url: str) -> None:
+    heard = Heard()
+    async with proxy(valkey_url) as server, opened(server.url, heard, patience=10) as cache:
         server.mode = Mode.CUT
         for _ in range(FAILURES_IN_A_ROW):
             await took("look", cache)
         server.mode = Mode.PASS
         server.delay_s = 0.2
-        cancelled = 0
         async with asyncio.timeout(10):
-            while not cancelled:
-                probe = asyncio.create_task(cache.get("k"))
+            while ("reading", "half_open") not in heard.changes:
+                asking = asyncio.create_task(cache.get("k"))
+                await asyncio.sleep(0)
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
                 await asyncio.sleep(0.01)
-                cancelled = probe.cancel()
-                await asyncio.gather(probe, return_exceptions=True)
+            while ("reading", "closed") not in heard.changes:  # noqa: ASYNC110  # the observer only writes down
+                await asyncio.sleep(0.01)
         server.delay_s = 0.0
         assert await cache.get("k") is None
 
