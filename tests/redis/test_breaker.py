@@ -4,7 +4,7 @@ import attrs
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.redis.breaker import FAILURES_IN_A_ROW, LATEST, OPEN_MAX_S, Breaker
+from adapters.redis.breaker import FAILURES_IN_A_ROW, LATEST, LEFT_TO_PROBES_S, OPEN_MAX_S, Breaker
 from application.cache_ports import CacheUnavailable
 from tests.redis.observer import Heard
 
@@ -23,14 +23,14 @@ class World:
     def calls(self, outcomes: str) -> None:
         """Let calls end one after the other: ``+`` well, ``-`` badly."""
         for outcome in outcomes:
-            admission = self.breaker.admit()
+            admission = self.breaker.admit(is_probe=True)
             if outcome == "+":
                 self.breaker.succeeded(admission)
             else:
                 self.breaker.failed(admission, "TimeoutError")
 
     def is_open(self) -> bool:
-        return self.breaker.refuses
+        return self.breaker.refuses(is_probe=True)
 
     @property
     def states(self) -> list[str]:
@@ -48,7 +48,7 @@ def test_it_opens_after_five_failures_in_a_row(world: World) -> None:
     world.calls("-")
     assert world.is_open()
     with pytest.raises(CacheUnavailable):
-        world.breaker.admit()
+        world.breaker.admit(is_probe=True)
 
 
 def test_it_opens_when_half_of_the_latest_of_one_second_fail(world: World) -> None:
@@ -76,15 +76,26 @@ def test_an_open_breaker_lets_one_through_after_a_while(world: World) -> None:
     assert world.is_open()
     world.now += 0.001
     assert not world.is_open()
-    admission = world.breaker.admit()
+    admission = world.breaker.admit(is_probe=True)
     assert world.is_open()
     with pytest.raises(CacheUnavailable):
-        world.breaker.admit()
+        world.breaker.admit(is_probe=True)
     world.breaker.succeeded(admission)
     assert not world.is_open()
     assert world.states == ["open", "half_open", "closed"]
     world.calls("----")
     assert not world.is_open(), "what was before is forgotten"
+
+
+def test_who_is_waited_for_is_let_through_later_than_a_probe(world: World) -> None:
+    world.calls("-" * FAILURES_IN_A_ROW)
+    world.now += 1.0
+    assert not world.is_open()
+    assert world.breaker.refuses()
+    world.now += LEFT_TO_PROBES_S
+    assert not world.breaker.refuses()
+    world.breaker.succeeded(world.breaker.admit())
+    assert world.states[-1] == "closed"
 
 
 def test_it_stays_open_for_twice_as_long_each_time_up_to_a_bound(world: World) -> None:
@@ -110,18 +121,18 @@ def test_how_long_is_drawn_anew_each_time() -> None:
     now = 0.0
     breaker = Breaker("reading", Heard(), lambda: now, draw)
     for _ in range(FAILURES_IN_A_ROW):
-        breaker.failed(breaker.admit(), "x")
+        breaker.failed(breaker.admit(is_probe=True), "x")
     now = 0.2
-    assert breaker.refuses
+    assert breaker.refuses(is_probe=True)
     now = 0.25
-    breaker.failed(breaker.admit(), "x")
+    breaker.failed(breaker.admit(is_probe=True), "x")
     assert drawn == [(0.0, 1.0), (0.0, 2.0)]
 
 
 def test_a_probe_that_is_cancelled_leaves_its_place_to_another(world: World) -> None:
     world.calls("-" * FAILURES_IN_A_ROW)
     world.now += 1.0
-    world.breaker.abandoned(world.breaker.admit())
+    world.breaker.abandoned(world.breaker.admit(is_probe=True))
     assert not world.is_open()
     world.calls("+")
     assert world.states[-1] == "closed"
@@ -129,7 +140,7 @@ def test_a_probe_that_is_cancelled_leaves_its_place_to_another(world: World) -> 
 
 def test_a_call_that_is_cancelled_counts_for_nothing(world: World) -> None:
     world.calls("----")
-    world.breaker.abandoned(world.breaker.admit())
+    world.breaker.abandoned(world.breaker.admit(is_probe=True))
     world.calls("-")
     assert world.is_open()
 
@@ -137,12 +148,12 @@ def test_a_call_that_is_cancelled_counts_for_nothing(world: World) -> None:
 @pytest.mark.parametrize("outcome", ("+", "-"))
 def test_who_was_let_through_before_does_not_decide(world: World, outcome: str) -> None:
     """A slow call's end tells of the past: it must neither close the breaker nor open it for longer."""
-    late = [world.breaker.admit() for _ in range(3)]
+    late = [world.breaker.admit(is_probe=True) for _ in range(3)]
     world.calls("-" * FAILURES_IN_A_ROW)
     for state in ("open", "half_open"):
         if state == "half_open":
             world.now += 1.0
-            world.breaker.admit()
+            world.breaker.admit(is_probe=True)
         if outcome == "+":
             world.breaker.succeeded(late.pop())
         else:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 from adapters.redis.breaker import FAILURES_IN_A_ROW
 from adapters.redis.cache import TIMEOUT_S, RedisCache, open_redis_cache
 from adapters.redis.line import CONNECTIONS_MAX
-from application.cache_ports import CacheUnavailable, Look
+from application.cache_ports import CachePort, CacheUnavailable, Look
 from tests.contract.cache import FIRST, HERE, KEY
 from tests.redis.observer import Heard
 from tests.redis.operations import ENTRY, OPERATIONS
@@ -90,6 +91,10 @@ async def took(operation: str, cache: RedisCache) -> float:
     assert raised.value.__cause__ is None
     assert "@" not in str(raised.value)
     return time.monotonic() - started
+
+
+def test_no_operation_is_left_out() -> None:
+    assert set(OPERATIONS) == set(vars(CachePort)["__abstractmethods__"]) - {"is_healthy"}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -197,6 +202,27 @@ async def test_an_open_breaker_costs_nothing_and_closes_by_itself(mode: Mode, va
             ("cache_unavailable", "reading"),
             ("cache_available", "reading"),
         ]
+
+
+async def test_while_somebody_probes_no_read_finds_out_that_the_server_still_hangs(broken: Proxy) -> None:
+    broken.mode = Mode.HANG
+    heard = Heard()
+    async with opened(broken.url, heard) as cache:
+        for _ in range(FAILURES_IN_A_ROW):
+            await took("look", cache)
+        until = time.monotonic() + 3
+        for number in itertools.count():
+            if number % 20 == 0:
+                assert not await cache.is_healthy()
+            await took("look", cache)
+            await took("invalidate", cache)
+            await asyncio.sleep(0.005)
+            if time.monotonic() > until:
+                break
+    waited = [operation for operation, _, seconds in heard.operations if seconds]
+    assert waited.count("look") == FAILURES_IN_A_ROW
+    assert waited.count("ping") > 1
+    assert "invalidate" not in waited
 
 
 async def until_it_answers(cache: RedisCache) -> None:

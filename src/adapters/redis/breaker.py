@@ -20,6 +20,9 @@ LATEST_WITHIN_S = 1.0
 OPEN_FIRST_S = 1.0
 OPEN_MAX_S = 2.0
 """Not longer: while it is open, writes cannot delete what they change, and only the sweep does, a little later."""
+LEFT_TO_PROBES_S = 1.0
+"""For so long, when one call might be let through, it is only one that nobody waits for: else now and then a
+request would find out that a server still hangs."""
 
 
 class State(StrEnum):
@@ -52,16 +55,16 @@ class Breaker:
     _open_until: float = attrs.field(default=0.0, init=False)
     _away_since: float = attrs.field(default=0.0, init=False)
 
-    @property
-    def refuses(self) -> bool:
-        """Whether a call would be refused now."""
+    def refuses(self, *, is_probe: bool = False) -> bool:
+        """Tell whether a call would be refused now; of a probe nobody waits for the answer."""
         if self.state is State.CLOSED:
             return False
-        return self.state is State.HALF_OPEN or self._monotonic() < self._open_until
+        open_until = self._open_until if is_probe else self._open_until + LEFT_TO_PROBES_S
+        return self.state is State.HALF_OPEN or self._monotonic() < open_until
 
-    def admit(self) -> int:
+    def admit(self, *, is_probe: bool = False) -> int:
         """Let a call through; what is returned tells the outcome's method which. Raises CacheUnavailable."""
-        if self.refuses:
+        if self.refuses(is_probe=is_probe):
             raise CacheUnavailable("breaker open")
         if self.state is State.OPEN:
             self._change(State.HALF_OPEN)

@@ -63,8 +63,11 @@ class RedisCache(CachePort):
     ) -> None:
         self._keys = Keys(namespace)
         self._reading, self._sweeping = (
-            Line(client, Breaker(side, observer, monotonic), observer, monotonic, timeout_s)
-            for client, side in ((client_for_reading, "reading"), (client_for_sweeping, "sweeping"))
+            Line(client, Breaker(side, observer, monotonic), observer, monotonic, timeout_s, is_background)
+            for client, side, is_background in (
+                (client_for_reading, "reading", False),
+                (client_for_sweeping, "sweeping", True),
+            )
         )
         self._looks = JoinedLooks(self._reading, self._keys)
         self._invalidations: set[asyncio.Task[object]] = set()
@@ -143,7 +146,9 @@ class RedisCache(CachePort):
     async def is_healthy(self) -> bool:
         try:
             await self._reading.call(
-                "ping", lambda client: client.execute_command("EXISTS", self._keys.plain(""))
+                "ping",
+                lambda client: client.execute_command("EXISTS", self._keys.plain("")),
+                is_probe=True,
             )
         except CacheUnavailable:
             return False

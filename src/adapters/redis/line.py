@@ -32,28 +32,38 @@ class Line:
     _observer: CacheObserver
     _monotonic: Callable[[], float]
     timeout_s: float
+    is_background: bool = False
+    """Whether nobody waits for any of its calls, so that each may find out whether the server is back."""
     _free: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(CONNECTIONS_MAX), init=False)
 
-    def refuse_if_open(self, operation: str) -> None:
+    def refuse_if_open(self, operation: str, *, is_probe: bool = False) -> None:
         """Raise CacheUnavailable if a call would now be spared by the breaker; CacheInTransaction in one."""
         refuse_in_transaction()
-        if self._breaker.refuses:
+        if self._breaker.refuses(is_probe=is_probe or self.is_background):
             self._observer.operation_ended(operation, "unavailable", 0.0)
             raise CacheUnavailable("breaker open")
 
     async def call(
-        self, operation: str, ask: Callable[[Client], Awaitable[T]], *, waited_s: float = 0.0
+        self,
+        operation: str,
+        ask: Callable[[Client], Awaitable[T]],
+        *,
+        waited_s: float = 0.0,
+        is_probe: bool = False,
     ) -> T:
         """Return what *ask* gets from the server. Raises CacheUnavailable, whatever goes wrong.
 
         *waited_s* is how long the caller has waited already.
         """
-        self.refuse_if_open(operation)
-        admission = self._breaker.admit()
+        self.refuse_if_open(operation, is_probe=is_probe)
+        admission = self._breaker.admit(is_probe=is_probe or self.is_background)
         started = self._monotonic()
         try:
             # Something is left also for who has waited long: it may have been for this process itself.
-            async with OwnTimeout(max(self.timeout_s - waited_s, self.timeout_s * _LEFT_AT_LEAST)), self._free:
+            async with (
+                OwnTimeout(max(self.timeout_s - waited_s, self.timeout_s * _LEFT_AT_LEAST)),
+                self._free,
+            ):
                 answer = await ask(self._client)
         except asyncio.CancelledError:
             self._breaker.abandoned(admission)
