@@ -6,7 +6,7 @@ import time
 
 from dependency_injector import containers, providers
 
-from adapters.clock import SystemClock
+from adapters.clock import SystemClock, elapsed_s
 from adapters.codecs import COUNTS, REFERENCES, USERS, todays_lists
 from adapters.postgres.database import (
     POOL_SIZE,
@@ -54,7 +54,7 @@ class Cache(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     adapters = providers.DependenciesContainer()
 
-    trust = providers.Singleton(Trust, adapters.invalidations, time.monotonic, adapters.metrics)
+    trust = providers.Singleton(Trust, adapters.invalidations, elapsed_s, adapters.metrics)
     loads = providers.Singleton(asyncio.Semaphore, POOL_SIZE // 3)
     auditor = providers.Singleton(AuditHits, settings.provided.audits_per_s, time.monotonic, adapters.metrics)
     users = providers.Singleton(CachedValues, adapters.cache, trust, USERS, adapters.metrics, loads)
