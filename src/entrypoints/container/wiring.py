@@ -74,6 +74,7 @@ class Cache(containers.DeclarativeContainer):
     )
     at_once = providers.Singleton(InvalidateAtOnce, adapters.cache, trust)
     warm = providers.Singleton(WarmNewUsers, user_reader)
+    refresh_lists = providers.Singleton(RefreshTodaysLists, compute_list, lists)
     upkeep = providers.Singleton(
         CacheUpkeep,
         trust,
@@ -82,7 +83,7 @@ class Cache(containers.DeclarativeContainer):
             SweepInvalidations, adapters.invalidations, adapters.cache, trust, adapters.metrics
         ),
         auditor,
-        providers.Singleton(RefreshTodaysLists, compute_list, lists),
+        refresh_lists,
         adapters.clock,
         adapters.cache,
     )
@@ -142,6 +143,9 @@ class Service(containers.DeclarativeContainer):
         look_at_ledger=providers.Singleton(LookAtLedger, adapters.message_reader, adapters.clock),
         observer=providers.Singleton(
             SchedulerMetrics, adapters.metrics.provided.registry, state, adapters.clock
+        ),
+        refresh_lists=providers.Selector(
+            adapters.has_cache, yes=cached.refresh_lists, no=providers.Object(None)
         ),
     )
     access = providers.Singleton(
