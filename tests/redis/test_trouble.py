@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from adapters.redis.breaker import FAILURES_IN_A_ROW
 from adapters.redis.cache import TIMEOUT_S, RedisCache, open_redis_cache
 from adapters.redis.line import CONNECTIONS_MAX
-from application.cache_ports import CacheUnavailable, Look
+from application.cache_ports import CachePort, CacheUnavailable, Look
 from tests.contract.cache import FIRST, HERE, KEY
 from tests.redis.observer import Heard
 from tests.redis.operations import ENTRY, OPERATIONS
@@ -90,6 +90,10 @@ async def took(operation: str, cache: RedisCache) -> float:
     assert raised.value.__cause__ is None
     assert "@" not in str(raised.value)
     return time.monotonic() - started
+
+
+def test_no_operation_is_left_out() -> None:
+    assert set(OPERATIONS) == set(vars(CachePort)["__abstractmethods__"]) - {"is_healthy"}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

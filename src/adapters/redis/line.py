@@ -12,19 +12,22 @@ from adapters.redis.breaker import Breaker
 from adapters.redis.client import Client
 from application.cache_ports import CacheUnavailable
 from application.observing import CacheObserver
+from application.own_time import OwnTimeout
 from application.transaction_guard import refuse_in_transaction
 
 T = TypeVar("T")
 
 CONNECTIONS_MAX = 16
+_LEFT_AT_LEAST = 0.2
 
 
 @attrs.define(eq=False)
 class Line:
     """A client with a bound on the calls that are under way, and a breaker.
 
-    *timeout_s* is for all of a call: waiting for a connection, connecting, asking and being answered. While the
-    breaker is open every call is refused at once; *probe* is asked now and then beside them.
+    *timeout_s* is for all of a call: waiting for a connection, connecting, asking and being answered. A stall
+    of this process does not count, or it would open the breaker of a server that is well. While the breaker is
+    open every call is refused at once; *probe* is asked now and then beside them.
     """
 
     _client: Client
@@ -59,7 +62,11 @@ class Line:
     ) -> T:
         started = self._monotonic()
         try:
-            async with asyncio.timeout(self.timeout_s - waited_s), self._free:
+            # Something is left also for who has waited long: it may have been for this process itself.
+            async with (
+                OwnTimeout(max(self.timeout_s - waited_s, self.timeout_s * _LEFT_AT_LEAST)),
+                self._free,
+            ):
                 answer = await ask(self._client)
         except asyncio.CancelledError:
             self._breaker.abandoned(admission)
