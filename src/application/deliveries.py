@@ -87,6 +87,7 @@ class DeliveryChannel(Protocol):
         """Send each and return its outcome, in the same order. Does not raise for a message it cannot send.
 
         A *retry_after* of an outcome is a pause for the whole channel. It is zero for what was not tried.
+        May be called again before it has returned.
         """
 
     @abstractmethod
