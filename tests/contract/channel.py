@@ -39,6 +39,12 @@ class ChannelContract:
         assert isinstance(channel.deduplicates, bool)
         assert isinstance(channel.reaches_people, bool)
 
+    async def test_it_is_well_and_to_say_so_sends_nothing(
+        self, channel: DeliveryChannel, reached: Reached
+    ) -> None:
+        assert await channel.trouble() is None
+        assert list(await reached()) == []
+
     async def test_nothing_is_sent_of_nothing(self, channel: DeliveryChannel, reached: Reached) -> None:
         assert list(await channel.send_many([])) == []
         assert list(await reached()) == []

@@ -75,6 +75,19 @@ class SmtpLine:
         finally:
             self._turn.release()
 
+    async def try_out(self, within_s: float) -> str | None:
+        """Greet and log in on a connection of its own, and take leave; return what the server has against it."""
+        try:
+            async with asyncio.timeout(within_s):
+                client = await self._connected()
+        except (Unreachable, TimeoutError) as error:
+            return str(error) or "The mail server did not answer in time."
+        with contextlib.suppress(SMTPException, OSError, TimeoutError):
+            async with asyncio.timeout(within_s):
+                await client.quit()
+        client.close()
+        return None
+
     async def _send(self, mail: Mail, until: float) -> Outcome:
         self._is_in_doubt = False
         try:

@@ -17,6 +17,15 @@ _COMMANDS = {
     "keys": "keys:keys",
     "login": "keys:login",
     "templates": "templates:templates",
+    "doctor": "doctor:doctor",
+    "explain": "explain:explain",
+    "messages": "messages:list_messages",
+    "retry": "messages:retry",
+    "cancel": "messages:cancel",
+    "mark-sent": "messages:mark_sent",
+    "test-send": "messages:send_test",
+    "config": "config:show_config",
+    "completion": "completion:print_completion",
 }
 
 
