@@ -59,6 +59,9 @@ class NoChannel(DeliveryChannel):
     async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [Sent()] * len(deliveries)
 
+    async def trouble(self) -> str | None:
+        return None
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -307,3 +308,18 @@ async def test_what_is_logged_names_nobody(channel: WebhookChannel, inbox: Inbox
 
 def test_a_secret_is_not_shown() -> None:
     assert "ssss" not in repr(Receiver(url="https://x.example", secrets=[SECRET]))
+
+
+async def test_what_keeps_us_from_a_webhook_is_told_without_a_post(inbox: Inbox) -> None:
+    assert await channel_to(inbox.url, allows_private=False).trouble() == (
+        "The webhook's host has private addresses only, and they are not allowed."
+    )
+    assert "cannot be reached" in (await channel_to("https://localhost:1/x").trouble() or "")
+    assert inbox.posts == []
+
+
+async def test_a_trial_is_of_a_type_of_its_own(channel: WebhookChannel, inbox: Inbox) -> None:
+    await channel.send_many([delivery(is_trial=True)])
+    [post] = inbox.posts
+    assert json.loads(post.body)["type"] == "message.test"
+    assert post.data["subject"].startswith("[Test] Happy birthday")

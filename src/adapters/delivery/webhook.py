@@ -19,6 +19,8 @@ from application.texts import Text, TextUnwritable
 _MESSAGES_PER_CONNECTION = 25  # in one batch
 _IDLE_MAX_S = 30.0
 _ANSWER_LENGTH_MAX = 65_536
+_PORTS = {b"http": 80, b"https": 443}
+_PRIVATE = "The webhook's host has private addresses only, and they are not allowed."
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +42,7 @@ class WebhookChannel(DeliveryChannel):
     __slots__ = (
         "_connections",
         "_message_s",
+        "_network",
         "_now",
         "_pool",
         "_receiver",
@@ -68,17 +71,33 @@ class WebhookChannel(DeliveryChannel):
         self._now = now
         self._connections = connections
         self._message_s = message_s
+        self._network = GuardedNetwork(allows_private=receiver.allows_private, resolve=resolve)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=trusted or ssl.create_default_context(),
             max_connections=connections,
             keepalive_expiry=_IDLE_MAX_S,
-            network_backend=GuardedNetwork(allows_private=receiver.allows_private, resolve=resolve),
+            network_backend=self._network,
         )
         self.deduplicates = receiver.deduplicates
         self.batch_size = connections * _MESSAGES_PER_CONNECTION
 
     async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return await send_in_turn(self.name, deliveries, [self._send] * self._connections, self._message_s)
+
+    async def trouble(self) -> str | None:
+        url = httpcore.URL(self._receiver.url)
+        try:
+            async with asyncio.timeout(self._message_s):
+                # As far as the connection: a signed request is a message.
+                stream = await self._network.connect_tcp(
+                    url.host.decode("ascii"), url.port or _PORTS[url.scheme]
+                )
+        except AddressRefused:
+            return _PRIVATE
+        except (httpcore.NetworkError, httpcore.TimeoutException, TimeoutError) as error:
+            return f"The webhook cannot be reached ({type(error).__name__})."
+        await stream.aclose()
+        return None
 
     async def close(self) -> None:
         await self._pool.aclose()
@@ -108,9 +127,7 @@ class WebhookChannel(DeliveryChannel):
                 }
                 await _read_to_end(answer)
         except AddressRefused as error:
-            raise Unreachable(
-                "The webhook's host has private addresses only, and they are not allowed."
-            ) from error
+            raise Unreachable(_PRIVATE) from error
         except (
             httpcore.NetworkError,
             httpcore.ProtocolError,

@@ -132,9 +132,9 @@ async def migrate(engine: AsyncEngine) -> tuple[str | None, str | None]:
     try:
         async with engine.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-            before = await _revision(connection)
+            before = await revision_of(connection)
             await connection.run_sync(_upgrade)
-            return before, await _revision(connection)
+            return before, await revision_of(connection)
     except Exception as error:
         if means_unavailable(error):
             raise StoreUnavailable from error
@@ -147,7 +147,8 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-async def _revision(connection: AsyncConnection) -> str | None:
+async def revision_of(connection: AsyncConnection) -> str | None:
+    """Return the revision of the schema; None if there is none."""
     if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
         return None
     found: Any = await connection.scalar(text("SELECT version_num FROM alembic_version"))

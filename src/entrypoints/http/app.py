@@ -20,6 +20,7 @@ from structlog.contextvars import bound_contextvars
 
 from application.observing import Metrics
 from entrypoints.http.access import Doorkeeper
+from entrypoints.http.channel import ChannelController
 from entrypoints.http.exports import ExportController
 from entrypoints.http.health import HealthController
 from entrypoints.http.imports import ImportController, UndoController
@@ -71,6 +72,7 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             KeyController,
             LoginController,
             MessageController,
+            ChannelController,
             SchedulerController,
             TemplateController,
             HealthController,
