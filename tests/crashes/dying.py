@@ -33,16 +33,21 @@ _TURNS_DURING = 4
 
 @attrs.define(eq=False)
 class Dying(Around):
-    """Ends this process at the so many-th call: before it is made, while it is, or when it was answered."""
+    """Ends this process at the so many-th call: before it is made, while it is, or when it was answered.
+
+    With *only*, calls of that name count alone.
+    """
 
     number: int
     when: str
     tell: int
+    only: str | None = None
     calls: int = -1
 
     async def __call__(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
-        self.calls += 1
-        if self.calls != self.number:
+        if self.only in {None, name}:
+            self.calls += 1
+        if self.calls != self.number or self.only not in {None, name}:
             return await call()
         if self.when == BEFORE:
             self._die(name)
@@ -87,7 +92,7 @@ async def _tell_nobody(_events: object) -> None:
 
 async def work(database_url: str, books: Path, task: dict[str, Any], tell: int) -> None:
     """Do one task as the service does it, or die in it."""
-    around = Dying(task["number"], task["when"], tell)
+    around = Dying(task["number"], task["when"], tell, task.get("only"))
     engine = open_engine(database_url, by_index=task["work"] in {"send", "keep"})
     process = Process(
         unit_of_work=lambda: DyingUnitOfWork(engine, _tell_nobody, around),

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from domain.message import Status
-from tests.entrypoints.test_scheduler_clock import scheduler_of
+from tests.entrypoints.test_scheduler_clock import scheduler_of, until
 from tests.use_cases.service import Service
 
 NINE = datetime(2027, 3, 14, 8, tzinfo=UTC)
@@ -21,10 +22,10 @@ async def test_planning_and_the_care_of_the_ledger_go_on_while_the_channel_hangs
     scheduler = scheduler_of(service)
     running = asyncio.create_task(scheduler.run(asyncio.Event()))
     async with asyncio.timeout(5):
-        await _until(lambda: _is_held_up(service))
+        await until(lambda: len(service.channel.batches) == 1)
         await service.register({**ada, "email": "bob@example.com", "birthday": "--03-18"})
         service.at(NINE + timedelta(days=3, hours=1))
-        await _until(lambda: _is_planned(service))
+        await until(lambda: _statuses(service) == {Status.SENDING: 1, Status.SCHEDULED: 1})
     assert scheduler.state.last_plan_at == NINE + timedelta(days=3, hours=1)
     assert len(service.channel.batches) == 1, "the first one hangs still"
     running.cancel()
@@ -32,16 +33,5 @@ async def test_planning_and_the_care_of_the_ledger_go_on_while_the_channel_hangs
         await running
 
 
-async def _is_held_up(service: Service) -> bool:
-    return len(service.channel.batches) == 1
-
-
-async def _is_planned(service: Service) -> bool:
-    return await service.statuses() == {Status.SENDING: 1, Status.SCHEDULED: 1}
-
-
-async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    while True:
-        if await condition():
-            return
-        await asyncio.sleep(0.01)
+def _statuses(service: Service) -> Mapping[Status, int]:
+    return Counter(message.status for message in service.store.committed.messages.values())

@@ -23,7 +23,14 @@ from tests.cache.intercepting import Around, Intercepted
 from tests.contract.people import person
 from tests.contract.process import Process
 from tests.domain.calendar_pages import every_date, kept
-from tests.domain.wall_clock import distinct_zones, raw_zone, showing_among, stretches, wall_seconds
+from tests.domain.wall_clock import (
+    Stretch,
+    distinct_zones,
+    raw_zone,
+    showing_among,
+    stretches,
+    wall_seconds,
+)
 
 T = TypeVar("T")
 
@@ -163,7 +170,7 @@ def reckoned(everybody: Sequence[User]) -> Mapping[MessageKey, datetime]:
     found: dict[MessageKey, datetime] = {}
     days = list(every_date(FIRST, LAST))
     dates: dict[Any, list[date]] = {}
-    around = {}
+    around: dict[str, list[Stretch]] = {}
     for user in everybody:
         assert user.birthday is not None
         born = (user.birthday.month, user.birthday.day, user.leap_day_rule)
