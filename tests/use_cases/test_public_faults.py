@@ -66,18 +66,22 @@ class World:
     async def live(
         self, first: datetime, last: datetime, step: timedelta = HOUR
     ) -> dict[UserId, list[datetime]]:
-        """Send at every step and plan now and then, at the first too; return when each person was reached."""
+        """Plan at first and twice a day, and send at the first step from which something is due; tell when who was reached."""
         reached: dict[UserId, list[datetime]] = {}
-        now = first
+        now, planned_at = first, first - DAY
         while now <= last:
             await self.at(now)
-            if now == first or (now.hour % 6, now.minute) == (0, 0):
+            if now - planned_at >= DAY / 2:
                 await self.process.plan()
+                planned_at = now
             before = len(self.channel.reached)
             await self.process.send_all()
             for delivery in self.channel.reached[before:]:
                 reached.setdefault(delivery.key.user_id, []).append(now)
-            now += step
+            async with self.adapters.unit_of_work() as uow:
+                due_at = await uow.messages.next_due_at()
+            wake_at = min(planned_at + DAY / 2, due_at or last + step)
+            now += max(-((now - wake_at) // step), 1) * step
         return reached
 
 
