@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -134,14 +134,31 @@ async def opened_world(
     assert await mortal.wait() == 0
 
 
+IN_THE_MIDDLE = frozenset({"commit", "send"})
+TWICE = IN_THE_MIDDLE | {"accept", "tell"}
+"""Calls after which the world is another one; after any other it is as it will be before the next."""
+
+
 async def die_everywhere(kill: Callable[[int, str], Awaitable[str]]) -> list[str]:
-    """Let somebody die before and after each call, and during a commit or a sending; return where they died."""
+    """Let somebody die before each call, and around those that count; return where they died."""
     died: list[str] = []
     number = 0
     while where := await kill(number, BEFORE):
         died.append(where)
-        if where.split()[1] in {"commit", "send"}:
+        call = where.removeprefix(f"{BEFORE} ")
+        if call in IN_THE_MIDDLE:
             died.append(await kill(number, DURING))
-        died.append(await kill(number, AFTER))
+        if call in TWICE:
+            died.append(await kill(number, AFTER))
         number += 1
     return died
+
+
+def points(calls: Iterable[str]) -> set[str]:
+    """Return where somebody dies on a way that has these calls."""
+    return {
+        f"{when} {call}"
+        for call in calls
+        for when, where in ((BEFORE, {call}), (DURING, IN_THE_MIDDLE), (AFTER, TWICE))
+        if call in where
+    }

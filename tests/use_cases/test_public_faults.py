@@ -266,7 +266,9 @@ async def test_fault_7_a_new_key_after_a_birthday_was_moved(world: World) -> Non
     first, second = await world.rows_of(UserId(user.id))
     assert (first.status, second.status) == (Status.SENT, Status.SKIPPED)
     assert (second.reason, second.key.occasion_on) == (Reason.GREETED_RECENTLY, date(2027, 3, 16))
-    await world.live(datetime(2028, 3, 15, tzinfo=UTC), datetime(2028, 3, 17, tzinfo=UTC))
+    await world.at(datetime(2028, 3, 16, 8, tzinfo=UTC))
+    await world.process.plan(date(2028, 3, 16), date(2028, 3, 16))
+    await world.process.send_all()
     assert [one.key.occasion_on.year for one in world.channel.reached] == [2027, 2028]
 
 
