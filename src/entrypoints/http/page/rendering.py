@@ -8,8 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Request, Response
 from litestar.datastructures import CacheControlHeader, Cookie
 from litestar.enums import MediaType
+from litestar.exceptions import NotFoundException
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.static_files import create_static_files_router
@@ -21,6 +23,7 @@ from application.headline import clock_time, counted, duration
 from domain.due import zone
 from domain.message import Action
 from entrypoints.http.page.places import labelled
+from entrypoints.http.problems import Problem, answer_problem
 
 _HERE = Path(__file__).parent
 
@@ -37,12 +40,19 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 
+
+def _answer_no_file(request: Request[Any, Any, Any], _error: Exception) -> Response[Problem]:
+    # The file system takes no zero bytes, and no names without end.
+    return answer_problem(request, NotFoundException())
+
+
 ASSETS = create_static_files_router(
     path="/page/assets",
     directories=[_HERE / "assets"],
     cache_control=CacheControlHeader(no_cache=True),
     opt={"needs": None},
     include_in_schema=False,
+    exception_handlers={ValueError: _answer_no_file, OSError: _answer_no_file},
 )
 """Style and script. They are nobody's secret, and the page that tells somebody to log in needs them."""
 
