@@ -8,10 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from litestar import Request, Response
+from litestar.connection import ASGIConnection
 from litestar.datastructures import CacheControlHeader, Cookie
 from litestar.enums import MediaType
 from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.static_files import create_static_files_router
@@ -23,7 +24,6 @@ from application.headline import clock_time, counted, duration
 from domain.due import zone
 from domain.message import Action
 from entrypoints.http.page.places import labelled
-from entrypoints.http.problems import Problem, answer_problem
 
 _HERE = Path(__file__).parent
 
@@ -41,9 +41,13 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def _answer_no_file(request: Request[Any, Any, Any], _error: Exception) -> Response[Problem]:
-    # The file system takes no zero bytes, and no names without end.
-    return answer_problem(request, NotFoundException())
+_FILES = frozenset(file.name for file in (_HERE / "assets").iterdir())
+
+
+def _refuse_others(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    # Not left to the file system, which fails at zero bytes and at names without end.
+    if str(connection.path_params["file_path"]).removeprefix("/") not in _FILES:
+        raise NotFoundException
 
 
 ASSETS = create_static_files_router(
@@ -52,7 +56,7 @@ ASSETS = create_static_files_router(
     cache_control=CacheControlHeader(no_cache=True),
     opt={"needs": None},
     include_in_schema=False,
-    exception_handlers={ValueError: _answer_no_file, OSError: _answer_no_file},
+    guards=[_refuse_others],
 )
 """Style and script. They are nobody's secret, and the page that tells somebody to log in needs them."""
 
