@@ -6,7 +6,7 @@ from sqlalchemy import text
 from domain.email import clean_address
 
 revision = "0022"
-down_revision = "0015"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
