@@ -51,6 +51,9 @@ class Provider(DeliveryChannel):
     async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return await self._around("send", partial(self._take_all, deliveries))
 
+    async def trouble(self) -> str | None:
+        return None
+
     async def close(self) -> None:
         """Nothing is open."""
 
