@@ -13,7 +13,7 @@ import structlog
 import uvloop
 
 from tests.chaos.site import Ground
-from tests.chaos.trial import Report, Trial, report
+from tests.chaos.trial import DRAIN_S, Report, Trial, report
 from tests.chaos.without import PARTS, without
 from tests.faults.cluster import OURS
 
@@ -26,9 +26,17 @@ _KINDS = {"both": (True, False), "deduplicating": (True,), "forgetful": (False,)
 @click.option("--seed", type=int, help="Any, if it is not given.")
 @click.option("--processes", type=click.IntRange(min=2), default=4, show_default=True)
 @click.option("--provider", type=click.Choice(sorted(_KINDS)), default="both", show_default=True)
+@click.option("--drain", default=DRAIN_S, show_default=True, help="Seconds until nothing may be open.")
 @click.option("--without", "part", type=click.Choice(sorted(PARTS)), help="Take a part out of the service.")
 def main(
-    *, seconds: float, messages: int, seed: int | None, processes: int, provider: str, part: str | None
+    *,
+    seconds: float,
+    messages: int,
+    seed: int | None,
+    processes: int,
+    provider: str,
+    drain: float,
+    part: str | None,
 ) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     chosen = secrets.randbelow(10**6) if seed is None else seed
@@ -40,6 +48,7 @@ def main(
             seconds=seconds / len(kinds),
             seed=chosen,
             processes=processes,
+            drain_s=drain,
             service=OURS if part is None else without(part),
         )
         for deduplicates in kinds

@@ -123,7 +123,7 @@ OF_SERVERS = (
     Fault("connections to PostgreSQL cut", cut_connections_to_postgres),
     Fault("Valkey killed, restarted empty", restart_valkey),
 )
-EVERYTHING_KILLED = "all processes killed at once"
+LAST = "processes killed at once, as the last fault"
 
 
 @attrs.frozen(kw_only=True)
@@ -134,6 +134,8 @@ class Pace:
     servers_s: tuple[float, float] = (4.0, 14.0)
     breakers: int = 2
     """How many break processes, each one at a time."""
+    spared: int = 0
+    """How many processes live through the last fault."""
 
 
 async def break_things(site: Site, random: Random, pace: Pace, ending: asyncio.Event) -> None:
@@ -144,12 +146,14 @@ async def break_things(site: Site, random: Random, pace: Pace, ending: asyncio.E
         group.create_task(_break_servers(site, Random(random.random()), pace, ending))
 
 
-async def kill_everything(site: Site) -> None:
-    """Kill all processes at once, and start them."""
-    site.faults[EVERYTHING_KILLED] += 1
-    site.busy.update(site.processes)
-    await asyncio.gather(*(process.kill() for process in site.processes))
-    await site.start(*site.processes)
+async def kill_at_last(site: Site, pace: Pace) -> None:
+    """Kill processes all at once, and start them."""
+    hit = site.processes[pace.spared :]
+    site.faults[LAST] += 1
+    site.look_for_deaths(site.processes)
+    site.busy.update(hit)
+    await asyncio.gather(*(process.kill() for process in hit))
+    await site.start(*hit)
     site.busy.clear()
 
 
@@ -158,6 +162,7 @@ async def _break_processes(site: Site, random: Random, pace: Pace, ending: async
     while not await _is_over(ending, random.uniform(*pace.processes_s)):
         kinds = kinds or _in_any_order(OF_PROCESSES, random)
         hit = random.choice([process for process in site.processes if process not in site.busy])
+        site.look_for_deaths([hit])
         site.busy.add(hit)
         await _act(kinds.pop(), Scene(site, random, hit))
         site.busy.discard(hit)

@@ -63,7 +63,9 @@ class Crowd:
         return [f"{self.on}.birthday.{person}" for person in self.ids[first:end]]
 
     async def add(self, connection: Connection, first: int, end: int) -> None:
-        """Put people into the database, as a bulk load does it."""
+        """Put people into the database, as a bulk load does it, unless they are there."""
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM users WHERE id = $1)", self.ids[first]):
+            return
         await connection.copy_records_to_table(
             "users",
             columns=_COLUMNS,

@@ -35,7 +35,7 @@ _SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 @attrs.define(eq=False)
 class Ground:
-    """The servers. They may be broken by one at a time."""
+    """The servers. Whoever needs them whole, or breaks them, holds *breaking* meanwhile."""
 
     folder: Path
     postgres: Postgres
@@ -80,6 +80,8 @@ class Site:
     lease_s: int
     faults: Counter[str] = attrs.field(factory=Counter)
     busy: set[Process] = attrs.field(factory=set)
+    deaths: list[str] = attrs.field(factory=list)
+    """What those have said last that ended although nobody has ended them."""
     failed_starts: int = 0
 
     @classmethod
@@ -174,13 +176,8 @@ class Site:
                     raise
                 await asyncio.sleep(0.2)
 
-    def died(self) -> Sequence[str]:
-        """Return what those have said last that ended although nobody has ended them."""
-        return [
-            process.last_lines()
-            for process in self.processes
-            if process not in self.busy and process.has_ended
-        ]
+    def look_for_deaths(self, processes: Sequence[Process]) -> None:
+        self.deaths += [process.last_lines() for process in processes if process.has_ended]
 
 
 def _is_away(error: asyncpg.PostgresError) -> bool:

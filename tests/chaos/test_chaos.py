@@ -9,7 +9,7 @@ from tests.chaos.faults import Pace
 from tests.chaos.site import Ground
 from tests.chaos.trial import Report, Trial, report
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 async def run(*trials: Trial) -> Sequence[Report]:
@@ -25,7 +25,7 @@ def short(*, deduplicates: bool, seed: int) -> Trial:
         seconds=8,
         seed=seed,
         processes=3,
-        pace=Pace(processes_s=(0.3, 2), servers_s=(1, 3), breakers=1),
+        pace=Pace(processes_s=(0.3, 2), servers_s=(1, 3), breakers=1, spared=2),
         harshness=5,
         lease_s=3,
     )
@@ -36,5 +36,5 @@ async def test_a_short_run_of_chaos_loses_nothing_and_sends_nothing_twice(seed: 
     found = await run(*(short(deduplicates=deduplicates, seed=seed) for deduplicates in (True, False)))
     assert report(found, seed) == 0
     for one in found:
-        assert sum(one.faults.values()) > 3
+        assert sum(one.faults.values()) > 1
         assert one.verdict.requests > one.verdict.whims["well"] > 0

@@ -6,17 +6,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import attrs
 import msgspec
 
 from tests.chaos import ledger
 from tests.chaos.book import read_book
-from tests.chaos.faults import Pace, break_things, kill_everything
+from tests.chaos.faults import Pace, break_things, kill_at_last
 from tests.chaos.oracle import Verdict, judge
 from tests.chaos.people import WAVES, Crowd
 from tests.chaos.site import LEASE_S, Ground, Site
@@ -74,26 +75,20 @@ class Trial:
     async def run(self, ground: Ground) -> Report:
         """Run, and return what was found; prints its progress."""
         crowd = Crowd.of(self.seed, self.messages, datetime.now(UTC))
-        async with Site.opened(
-            ground,
-            self.service,
-            processes=self.processes,
-            seed=self.seed,
-            deduplicates=self.deduplicates,
-            harshness=self.harshness,
-            lease_s=self.lease_s,
-        ) as site:
-            say(f"seed {self.seed}, the provider is {self.name}: planning {crowd.planned} messages")
-            async with connected(site.database_url) as connection:
-                await ledger.audit(connection)
-                await ledger.pause(connection)
-            await site.start(*site.processes)
-            async with connected(site.database_url) as connection:
-                await crowd.add(connection, 0, crowd.planned)
-            await site.plan(str(crowd.on), str(crowd.on))
-            async with connected(site.database_url) as connection:
-                await crowd.spread(connection, self.seed, datetime.now(UTC), self.seconds)
-                await ledger.resume(connection)
+        async with AsyncExitStack() as stack:
+            async with ground.breaking:
+                site = await stack.enter_async_context(
+                    Site.opened(
+                        ground,
+                        self.service,
+                        processes=self.processes,
+                        seed=self.seed,
+                        deduplicates=self.deduplicates,
+                        harshness=self.harshness,
+                        lease_s=self.lease_s,
+                    )
+                )
+                await self._prepare(site, crowd)
             drained_in_s = await self._break(site, crowd)
             verdict = judge(
                 crowd.occasions(),
@@ -102,7 +97,8 @@ class Trial:
                 deduplicates=self.deduplicates,
                 forbidden=await site.ask(ledger.forbidden_steps),
             )
-            died = [f"a process died by itself: {last}" for last in site.died()]
+            site.look_for_deaths(site.processes)
+            died = [f"a process died by itself: {last}" for last in site.deaths]
             return Report(
                 name=self.name,
                 verdict=attrs.evolve(verdict, violations=[*verdict.violations, *died]),
@@ -111,6 +107,20 @@ class Trial:
                 failed_starts=site.failed_starts,
                 drained_in_s=drained_in_s,
             )
+
+    async def _prepare(self, site: Site, crowd: Crowd) -> None:
+        """Start everything, and plan what is to fall due; nothing leaves before it is where it is to be."""
+        say(f"seed {self.seed}, the provider is {self.name}: planning {crowd.planned} messages")
+        async with connected(site.database_url) as connection:
+            await ledger.audit(connection)
+            await ledger.pause(connection)
+        await site.start(*site.processes)
+        async with connected(site.database_url) as connection:
+            await crowd.add(connection, 0, crowd.planned)
+        await site.plan(str(crowd.on), str(crowd.on))
+        async with connected(site.database_url) as connection:
+            await crowd.spread(connection, self.seed, datetime.now(UTC), self.seconds)
+            await ledger.resume(connection)
 
     async def _break(self, site: Site, crowd: Crowd) -> float:
         """Break what runs; return how long it took afterwards until nothing was open."""
@@ -123,7 +133,7 @@ class Trial:
                 await asyncio.sleep(self.seconds)
                 ending.set()
             site.provider.send_signal(signal.SIGUSR1)
-            await kill_everything(site)
+            await kill_at_last(site, self.pace)
             say(f"{time.monotonic() - began_at:4.0f} s  everything runs; waiting until nothing is open")
             return await self._drain(site)
         finally:
@@ -172,8 +182,8 @@ def told_in_logs(logs: Sequence[Path]) -> Mapping[str, int]:
     for log in logs:
         for line in log.read_bytes().splitlines():
             with suppress(msgspec.DecodeError):
-                told = msgspec.json.decode(line)
-                for field, what in _LOGGED.get(told["event"], {}).items():
+                told = msgspec.json.decode(line, type=dict[str, Any])
+                for field, what in _LOGGED.get(told.get("event", ""), {}).items():
                     found[what] += told[field] if field else 1
     return found
 
