@@ -35,8 +35,7 @@ _LOGGED: Mapping[str, Mapping[str, str]] = {
         "retrying": "leases that ran out, tried again",
         "unknown": "leases that ran out, unknown",
     },
-    "channel_paused": {"": "pauses of the channel"},
-    "tick_failed": {"": "turns of the scheduler that failed, and were done again"},
+    "tick_failed": {"": "ticks that failed, and were done again"},
 }
 
 
@@ -183,6 +182,8 @@ def told_in_logs(logs: Sequence[Path]) -> Mapping[str, int]:
         for line in log.read_bytes().splitlines():
             with suppress(msgspec.DecodeError):
                 told = msgspec.json.decode(line, type=dict[str, Any])
+                if told.get("event") == "channel_paused":
+                    found[f"pauses: {told['reason']}"] += 1
                 for field, what in _LOGGED.get(told.get("event", ""), {}).items():
                     found[what] += told[field] if field else 1
     return found
@@ -193,15 +194,15 @@ def report(reports: Sequence[Report], seed: int) -> int:
     for one in reports:
         found = one.verdict
         lines = ["", f"The provider is {one.name}", "  faults"]
-        lines += [f"    {kind:48} {times:8}" for kind, times in sorted(one.faults.items())]
-        lines += [f"    {'starts that failed meanwhile, and were repeated':48} {one.failed_starts:8}"]
+        lines += [f"    {kind:56} {times:8}" for kind, times in sorted(one.faults.items())]
+        lines += [f"    {'starts that failed meanwhile, and were repeated':56} {one.failed_starts:8}"]
         lines += ["  requests by what the provider did"]
-        lines += [f"    {whim:48} {times:8}" for whim, times in sorted(found.whims.items())]
+        lines += [f"    {whim:56} {times:8}" for whim, times in sorted(found.whims.items())]
         lines += ["  what the processes have logged"]
-        lines += [f"    {what:48} {times:8}" for what, times in sorted(one.logged.items())]
+        lines += [f"    {what:56} {times:8}" for what, times in sorted(one.logged.items())]
         lines += ["  messages"]
         lines += [
-            f"    {what:48} {times:8}"
+            f"    {what:56} {times:8}"
             for what, times in (
                 ("due", found.messages),
                 ("accepted", found.accepted),
