@@ -13,7 +13,7 @@ from sqlalchemy import text
 from adapters.delivery import webhook, webhook_request
 from adapters.postgres import statements
 from adapters.postgres.messages import PostgresMessages
-from application.dispatch import DispatchReport, SendDueMessages
+from application.dispatch import DispatchReport, SendDueMessages, _is_in_doubt
 from application.ledger import ReapReport
 from entrypoints.cli.main import main
 from tests.faults.cluster import Service
@@ -36,7 +36,11 @@ def commit() -> None:
         async with send.unit_of_work() as uow:
             claim = await uow.messages.claim(send.channel.batch_size, send._terms)
             sent = await send.channel.send_many(claim.deliveries) if claim.deliveries else []
-            outcomes = list(zip(claim.deliveries, sent, strict=True))
+            outcomes = [
+                (delivery, outcome)
+                for delivery, outcome in zip(claim.deliveries, sent, strict=True)
+                if send.channel.deduplicates or not _is_in_doubt(outcome)
+            ]
             report = await uow.messages.settle(outcomes, send.retry_policy, send.channel.name)
             await uow.commit()
         return DispatchReport(len(claim.deliveries), report.settled, report.lost, pause=claim.pause)
