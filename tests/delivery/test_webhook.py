@@ -239,6 +239,18 @@ class TestAConnectionThatBreaks:
         assert len([one for one in failed if one.may_have_arrived]) == 2
         assert len([one for one in failed if one.retry_after == timedelta(0)]) == 18
 
+    async def test_a_batch_that_waits_for_the_connections_of_another_does_not_pause_the_channel(
+        self, inbox: Inbox
+    ) -> None:
+        inbox.late_s = 2
+        channel = channel_to(inbox.url, message_s=0.3, connections=1)
+        begun, waiting = await asyncio.gather(
+            channel.send_many([delivery()]), channel.send_many([delivery()])
+        )
+        await channel.close()
+        assert [one.may_have_arrived for one in begun if isinstance(one, FailedForNow)] == [True]
+        assert [one.retry_after for one in waiting if isinstance(one, FailedForNow)] == [timedelta(0)]
+
 
 class TestAReceiverThatCannotBeReached:
     async def everybody_waits(self, channel: WebhookChannel) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import httpcore
 
-from adapters.delivery.batch import Unreachable, send_in_turn
+from adapters.delivery.batch import UNTRIED, Unreachable, send_in_turn
 from adapters.delivery.guarded_network import AddressRefused, GuardedNetwork, Resolve
 from adapters.delivery.webhook_answer import meaning
 from adapters.delivery.webhook_request import headers, payload
@@ -134,6 +134,8 @@ class WebhookChannel(DeliveryChannel):
             httpcore.TimeoutException,
             TimeoutError,
         ) as error:
+            if isinstance(error, TimeoutError) and not attempt.has_connection:
+                return UNTRIED
             if not attempt.has_begun:
                 raise Unreachable(f"The webhook cannot be reached ({type(error).__name__}).") from error
             if attempt.status is None:
@@ -144,14 +146,20 @@ class WebhookChannel(DeliveryChannel):
 
 @attrs.define
 class _Attempt:
-    """How far a request has come."""
+    """How far a request has come.
 
+    Without *has_connection* it waits for a connection of ours: other batches have them all, or this process was
+    stopped. That tells nothing of the far side.
+    """
+
+    has_connection: bool = False
     has_begun: bool = False
     status: int | None = None
     headers: dict[str, str] = attrs.field(factory=dict)
 
     async def trace(self, event: str, _about: dict[str, Any]) -> None:
         """Be told by httpcore what it does."""
+        self.has_connection = True
         if event == "http11.send_request_headers.started":
             self.has_begun = True
 
