@@ -27,6 +27,7 @@ from application.users import (
     RemoveUser,
     UpcomingOfUser,
 )
+from entrypoints.http.leaving import Leaving
 
 
 @attrs.frozen(kw_only=True)
@@ -62,3 +63,4 @@ class UseCases:
     clock: Clock
     metrics: Metrics
     cache: CachePort | None = None
+    leaving: Leaving = attrs.field(factory=Leaving)
