@@ -21,6 +21,7 @@ from structlog.contextvars import bound_contextvars
 from application.observing import Metrics
 from entrypoints.http.access import Doorkeeper
 from entrypoints.http.exports import ExportController
+from entrypoints.http.feeds import CalendarController, FeedController
 from entrypoints.http.health import HealthController
 from entrypoints.http.imports import ImportController, UndoController
 from entrypoints.http.keys import KeyController
@@ -69,6 +70,8 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             UndoController,
             OccasionController,
             KeyController,
+            FeedController,
+            CalendarController,
             LoginController,
             MessageController,
             SchedulerController,

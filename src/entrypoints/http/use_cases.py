@@ -6,6 +6,7 @@ from application.access import Access
 from application.access_ports import Answers
 from application.cache_ports import CachePort
 from application.exports import ExportUsers
+from application.feeds import Feeds
 from application.finding import FindPeople
 from application.imports import ImportUsers
 from application.limiting import Limiter
@@ -47,6 +48,7 @@ class UseCases:
     import_users: ImportUsers
     undo_import: UndoImport
     export_users: ExportUsers
+    feeds: Feeds
     todays_list: ShowTodaysList
     list_messages: ListMessages
     get_message: GetMessage
