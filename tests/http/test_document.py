@@ -152,6 +152,7 @@ def test_a_body_has_an_example_that_is_accepted(api: Api, ada: str, operation: O
 def test_only_those_who_write_have_a_body() -> None:
     assert [str(one) for one in sorted(WITH_BODY, key=str)] == [
         "PATCH /users/{id}",
+        "POST /feeds",
         "POST /keys",
         "POST /users",
         "POST /users/import",

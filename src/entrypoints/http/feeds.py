@@ -155,7 +155,7 @@ class CalendarController(Controller):
         parts = use_cases.feeds.calendar(feed)
         # The first part is awaited, so that a database that is away is told by the status.
         first = await anext(parts)
-        return Stream(_chained(first, parts), media_type="text/calendar; charset=utf-8", headers=headers)
+        return Stream(_chained(first, parts), media_type="text/calendar", headers=headers)
 
 
 async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
