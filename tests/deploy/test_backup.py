@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -31,13 +31,13 @@ _SOMEBODY = """
         now(), now(), now() - interval '2 days', now()
     RETURNING id
 """
-_DUE_SOON = """
+_DUE_NOW = """
     INSERT INTO messages (
         occasion_on, user_id, kind, status, due_at, expires_at, timezone, wall_time, created_at, updated_at
     )
     VALUES (
         (now() AT TIME ZONE 'UTC')::date, $1, 'BIRTHDAY', 'SCHEDULED',
-        now() + interval '4 s', now() + interval '1 day', 'UTC', 'exact', now(), now()
+        now(), now() + interval '1 day', 'UTC', 'exact', now(), now()
     )
 """
 
@@ -102,13 +102,15 @@ async def lose(database: str, folder: Path, told: dict[str, str]) -> str:
             user = str(api.post("/users", json=ADA).headers["location"])
             assert read_from_the_cache(service, user) == "Ada"
             await connection.execute(_SOMEBODY, "unplanned")
-            await connection.execute(_DUE_SOON, await connection.fetchval(_SOMEBODY, "between"))
+            await connection.execute(_DUE_NOW, await connection.fetchval(_SOMEBODY, "between"))
             do("backup", folder, database)
-            assert service.mails() == service.wait_for_mails(1)
+            assert len(service.mails()) == 1
+            # Of what was written by hand the scheduler hears with the next change that is not.
+            tomorrow = datetime.now(UTC) + timedelta(days=1)
+            later = {**ADA, "email": "later@example.com", "birthdayDate": f"{tomorrow:--%m-%d}"}
+            assert api.post("/users", json=later).status_code == httpx.codes.CREATED
+            assert len(service.wait_for_mails(2)) == 2
             assert api.patch(user, json={"firstName": "Grace"}).status_code == httpx.codes.OK
-            assert read_from_the_cache(service, user) == "Grace"
-        with running(folder, port=free_port(), **told) as service:
-            assert len(service.wait_for_mails(3)) == 3
             assert read_from_the_cache(service, user) == "Grace"
     finally:
         await connection.close()

@@ -106,6 +106,15 @@ def test_whatever_is_named_in_the_compose_file_is_there(compose: dict[str, Any])
     assert {name.removesuffix("_FILE") for name in told if name.endswith("_FILE")} <= {*SECRETS}
 
 
+def test_whatever_is_mounted_is_there(compose: dict[str, Any]) -> None:
+    volumes = [volume for one in compose["services"].values() for volume in one.get("volumes", ())]
+    mounted = [DEPLOY / volume.partition(":")[0] for volume in volumes if volume.startswith(".")]
+    assert mounted
+    if not (DEPLOY / "prometheus").exists():
+        pytest.skip("There is no configuration of Prometheus and Grafana yet.")
+    assert [path for path in mounted if not path.exists()] == []
+
+
 def test_passwords_are_made_once_and_lie_where_others_do_not_look(
     compose: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import attrs
 import httpx
 
-_LOOKED_AT_EVERY_S = 0.05
+_LOOKED_AT_EVERY_S = 0.2
 
 
 @attrs.define(eq=False)
