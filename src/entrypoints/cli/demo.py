@@ -148,7 +148,9 @@ async def _play(world: World, end: datetime, pace: Pace, view: View, *, stays: b
         for key in view.pressed():
             pace.press(key)
         goal = _goal(world, pace, min(frame_s - last_s, _ADVANCE_MAX_S))
-        until = goal if stays and pace.is_paused else min(goal, stops_at)  # who steps or jumps may pass the end
+        until = (
+            goal if stays and pace.is_paused else min(goal, stops_at)
+        )  # who steps or jumps may pass the end
         await world.advance(until, _ADVANCE_MAX_S, is_over=lambda: pace.is_over)
         if world.now >= goal:
             pace.arrive()
