@@ -109,18 +109,23 @@ def with_database(url: str, name: str) -> str:
 
 
 @asynccontextmanager
-async def fresh_database(url: str) -> AsyncIterator[str]:
-    """Lend a migrated, empty database."""
+async def fresh_database(url: str, template: str = _TEMPLATE) -> AsyncIterator[str]:
+    """Lend a migrated, empty database, or one like *template*."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield with_database(url, name)
         finally:
             await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await connection.close()
+
+
+def empty_database(url: str) -> AbstractAsyncContextManager[str]:
+    """Lend a database with nothing in it, not even a schema of ours."""
+    return fresh_database(url, "template0")
 
 
 @asynccontextmanager

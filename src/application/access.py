@@ -50,6 +50,7 @@ class MakeKey:
         *,
         lasts: timedelta | None = None,
         kind: KeyKind = KeyKind.KEY,
+        tells_years: bool = False,
     ) -> NewKey:
         """Raises InvalidField."""
         if lasts is not None and lasts <= timedelta(0):
@@ -60,6 +61,7 @@ class MakeKey:
             kind=kind,
             name=name,
             scopes=frozenset(scopes),
+            tells_years=tells_years,
             digest=text.digest,
             created_at=now,
             expires_at=None if lasts is None else now + lasts,
@@ -75,7 +77,7 @@ class ListKeys:
     keys: ApiKeys
 
     async def __call__(self) -> Sequence[ApiKey]:
-        return await self.keys.list()
+        return [key for key in await self.keys.list() if key.kind is not KeyKind.FEED]
 
 
 @attrs.frozen

@@ -26,7 +26,7 @@ class ApiKeys(Protocol):
 
     @abstractmethod
     async def list(self) -> Sequence[ApiKey]:
-        """Return all keys and sessions, the oldest first; links are left out."""
+        """Return all keys, sessions and feeds, the oldest first; links are left out."""
 
     @abstractmethod
     async def change(self, key_id: str, by: Callable[[ApiKey], ApiKey]) -> ApiKey | None:
@@ -45,7 +45,7 @@ class ApiKeys(Protocol):
 
     @abstractmethod
     async def forget_expired(self, before: datetime) -> int:
-        """Remove sessions and links that expired before *before*, and return how many; keys stay listed."""
+        """Remove sessions and links that expired before *before*, and return how many; others stay listed."""
 
 
 class PermitStore(Protocol):

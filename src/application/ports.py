@@ -246,6 +246,10 @@ class UserReader(Protocol):
     async def page(self, after: UserId | None, limit: int) -> Page[UserView]:
         """Return live users in the order of their ids, which is that of their registration."""
 
+    @abstractmethod
+    async def fingerprint(self) -> str:
+        """Return what is another text once a live user is added, changed or gone, and else the same."""
+
 
 class MessageReader(Protocol):
     """The ledger as it is shown, read without a transaction."""

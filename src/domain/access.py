@@ -23,11 +23,15 @@ class Scope(StrEnum):
 
 
 class KeyKind(StrEnum):
-    """Where a secret is good: a key in ``Authorization``, a session in a cookie, a link once, for a session."""
+    """Where a secret is good: a key in ``Authorization``, a session in a cookie, a link once, for a session.
+
+    That of a feed is good in the address of a calendar, for the programs that can send no header.
+    """
 
     KEY = "key"
     SESSION = "session"
     LINK = "link"
+    FEED = "feed"
 
 
 def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
@@ -59,6 +63,8 @@ class ApiKey:
     kind: KeyKind = KeyKind.KEY
     name: str = attrs.field(converter=_as_name)
     scopes: frozenset[Scope]
+    tells_years: bool = False
+    """Whether a feed tells the years of birth and of hiring."""
     digest: bytes = attrs.field(repr=False)
     previous_digest: bytes | None = attrs.field(default=None, repr=False)
     previous_until: datetime | None = None

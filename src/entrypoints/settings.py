@@ -7,7 +7,6 @@ from datetime import time, timedelta
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 import attrs
@@ -23,9 +22,7 @@ from entrypoints.channel_settings import (
     webhook_secrets,
     webhook_url,
 )
-from entrypoints.secret_settings import SecretUnreadable, with_secrets_of_files
-
-T = TypeVar("T")
+from entrypoints.environment import InvalidSetting, Variables
 
 CHANNELS = ("maildir", "console", "smtp", "webhook")
 _FAR = ("smtp", "webhook")
@@ -44,10 +41,6 @@ _REDIS_OPTIONS = frozenset(
     }
 )
 """No time-outs: those are the service's own, and its promises rest on them."""
-
-
-class InvalidSetting(ValueError):
-    """A variable's value cannot be used; the text names it and says what can."""
 
 
 @attrs.frozen(kw_only=True)
@@ -78,6 +71,8 @@ class Settings:
     burst: int = 100
     lease: timedelta
     audits_per_s: float = 1.0
+    drain_s: float = 0.0
+    """How long it still serves, and is not ready, once it is told to stop."""
     log_format: str
 
     @property
@@ -88,9 +83,11 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Read the variables; those that are not set, or empty, have their defaults. Raises InvalidSetting."""
-        read = _reader(os.environ if environment is None else environment)
-        host = read("BIRTHDAYS_HOST", "127.0.0.1", _own_address)
-        is_open = read("BIRTHDAYS_AUTH", "on", _on_or_off)
+        read = Variables.over(os.environ if environment is None else environment)
+        host, is_open = (
+            read("BIRTHDAYS_HOST", "127.0.0.1", _own_address),
+            read("BIRTHDAYS_AUTH", "on", _on_or_off),
+        )
         if is_open and not ip_address(host).is_loopback:
             raise InvalidSetting(
                 f"BIRTHDAYS_AUTH cannot be used: without keys it serves this machine alone, and not {host}: "
@@ -128,30 +125,12 @@ class Settings:
                 seconds=read("BIRTHDAYS_LEASE_S", "60" if channel in _FAR else "15", _whole(1, 3600))
             ),
             audits_per_s=float(read("BIRTHDAYS_CACHE_AUDITS_PER_S", "1", _whole(0, 1000))),
+            drain_s=float(read("BIRTHDAYS_DRAIN_S", "0", _whole(0, 600))),
             log_format=read("BIRTHDAYS_LOG_FORMAT", "auto", _one_of("auto", "json", "console")),
         )
 
 
-@attrs.frozen
-class _Reader:
-    environment: Mapping[str, str]
-
-    def __call__(self, name: str, default: str, convert: Callable[[str], T]) -> T:
-        text = self.environment.get(name, "").strip() or default
-        try:
-            return convert(text)
-        except ValueError as error:
-            raise InvalidSetting(f"{name} cannot be used: {error}") from None
-
-
-def _reader(environment: Mapping[str, str]) -> _Reader:
-    try:
-        return _Reader(with_secrets_of_files(environment))
-    except SecretUnreadable as error:
-        raise InvalidSetting(str(error)) from None
-
-
-def _redis(read: _Reader) -> str | None:
+def _redis(read: Variables) -> str | None:
     """Return the address of the cache, from REDIS_URL or put together from REDIS_HOST and the others."""
     given = {
         name for name in ("REDIS_URL", "REDIS_HOST", "REDIS_PASSWORD", "REDIS_DB") if read(name, "", str)
@@ -209,7 +188,7 @@ def _yes_or_no(text: str) -> bool:
     return _one_of("true", "false")(text) == "true"
 
 
-def _webhook(read: _Reader) -> WebhookSettings:
+def _webhook(read: Variables) -> WebhookSettings:
     allows_private = read("BIRTHDAYS_WEBHOOK_ALLOW_PRIVATE", "false", _yes_or_no)
     return WebhookSettings(
         url=read("BIRTHDAYS_WEBHOOK_URL", "", partial(webhook_url, allows_plain=allows_private)),

@@ -117,6 +117,9 @@ class InterceptedReader(UserReader):
     async def page(self, after: UserId | None, limit: int) -> Page[UserView]:
         return await self.port.page(after, limit)
 
+    async def fingerprint(self) -> str:
+        return await self.port.fingerprint()
+
 
 @attrs.define(eq=False)
 class InterceptedLog(InvalidationLog):

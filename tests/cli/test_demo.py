@@ -27,7 +27,8 @@ from application.simulation import simulate
 from domain.due import SendPolicy, WallTime, zone
 from domain.occasion import LeapDayRule
 from domain.plan import Owed
-from entrypoints.cli.demo import SPEED_MAX, SPEED_MIN, Pace, demo
+from entrypoints.cli.demo import demo
+from entrypoints.cli.demo_pace import SPEED_MAX, SPEED_MIN, Pace
 from entrypoints.cli.options import utc
 
 START = datetime(2027, 1, 1, tzinfo=UTC)

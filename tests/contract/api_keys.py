@@ -40,12 +40,15 @@ class ApiKeysContract:
         assert {key.id: key for key in found} == {key_id: held[key_id] for key_id in list(held)[:2]}
         assert await keys.find([]) == []
 
-    async def test_keys_and_sessions_are_listed_and_links_are_not(self, keys: ApiKeys) -> None:
+    async def test_keys_sessions_and_feeds_are_listed_and_links_are_not(self, keys: ApiKeys) -> None:
         later = new_key(created_at=START + timedelta(seconds=1))
+        latest = new_key(
+            kind=KeyKind.FEED, scopes=frozenset(), tells_years=True, created_at=START + timedelta(seconds=2)
+        )
         session, link = new_key(kind=KeyKind.SESSION), new_key(kind=KeyKind.LINK)
-        for key in (later, session, link):
+        for key in (latest, later, session, link):
             await keys.add(key)
-        assert await keys.list() == [session, later]
+        assert await keys.list() == [session, later, latest]
 
     async def test_a_change_is_stored_and_one_that_is_refused_is_not(self, keys: ApiKeys) -> None:
         key = new_key()
@@ -80,9 +83,13 @@ class ApiKeysContract:
         await keys.change(one.id, lambda found: found.revoked(START))
         assert {key.id: key.last_used_at for key in await keys.list()} == {one.id: later, other.id: START}
 
-    async def test_what_is_over_is_forgotten_but_for_keys(self, keys: ApiKeys) -> None:
+    async def test_what_is_over_is_forgotten_but_for_keys_and_feeds(self, keys: ApiKeys) -> None:
         over = START + timedelta(hours=1)
-        kept = [new_key(expires_at=over), new_key(kind=KeyKind.SESSION, expires_at=over + timedelta(hours=1))]
+        kept = [
+            new_key(expires_at=over),
+            new_key(kind=KeyKind.FEED, expires_at=over),
+            new_key(kind=KeyKind.SESSION, expires_at=over + timedelta(hours=1)),
+        ]
         for key in (
             *kept,
             new_key(kind=KeyKind.SESSION, expires_at=over),

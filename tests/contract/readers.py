@@ -53,6 +53,22 @@ class ReadersContract:
             assert await adapters.message_reader.get(message(ada).key) is None
             assert (await adapters.message_reader.page(after=None, limit=10)).items == []
 
+    async def test_the_fingerprint_is_another_once_a_live_user_is(self, adapters: Adapters) -> None:
+        ada, bob, eve = person("Ada"), person("Bob"), remove(person("Eve"), START)
+        seen = [await adapters.user_reader.fingerprint()]
+        for added in (ada, bob):
+            await adapters.add(added)
+            seen.append(await adapters.user_reader.fingerprint())
+        changed = attrs.evolve(ada, first_name="Augusta", version=2)
+        for before, after in ((ada, changed), (bob, remove(bob, START))):
+            async with adapters.unit_of_work() as uow:
+                await uow.users.save([(before, after)])
+                await uow.commit()
+            seen.append(await adapters.user_reader.fingerprint())
+        assert len(set(seen)) == len(seen)
+        await adapters.add(eve)
+        assert await adapters.user_reader.fingerprint() == seen[-1]
+
     @pytest.mark.parametrize("limit", (1, 2, 3, 4, 5, 6))
     async def test_users_come_in_pages_in_the_order_of_their_ids(
         self, adapters: Adapters, limit: int

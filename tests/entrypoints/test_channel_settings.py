@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from entrypoints.channel_settings import SmtpSettings
-from entrypoints.settings import InvalidSetting, Settings
+from entrypoints.environment import InvalidSetting
+from entrypoints.settings import Settings
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 24).decode()
 SMTP = {"BIRTHDAYS_CHANNEL": "smtp", "BIRTHDAYS_SENDER": "hr@example.com"}

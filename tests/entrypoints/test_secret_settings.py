@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from entrypoints.environment import InvalidSetting
 from entrypoints.secret_settings import FILE_BYTES_MAX, SECRETS, masked, with_secrets_of_files
-from entrypoints.settings import InvalidSetting, Settings
+from entrypoints.settings import Settings
 
 WEBHOOK = {"BIRTHDAYS_CHANNEL": "webhook", "BIRTHDAYS_WEBHOOK_URL": "https://hooks.example.com/s3cret"}
 SIGNING = "whsec_" + base64.b64encode(b"s" * 24).decode()

@@ -5,7 +5,8 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from adapters.redis.client import open_client
-from entrypoints.settings import InvalidSetting, Settings
+from entrypoints.environment import InvalidSetting
+from entrypoints.settings import Settings
 
 SECRET = "s3cr#t:/@?%"
 

@@ -121,6 +121,14 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("?overlapHours=1877", 422, {}),
         ("", 400, {"headers": {"idempotency-key": "zebulon"}}),
     ),
+    "POST /feeds": (
+        ("", 422, {"json": {"name": "Zebulon\n" * 60}}),
+        ("", 422, {"json": {"name": "Zebulon", "tellsYears": "1877-07-07", "expiresInDays": 1e10}}),
+        ("", 422, {"json": {"name": ["Zebulon"], "zebulon@example.com": 1877}}),
+        ("", 400, {"content": b'{"name": "Zebulon"', "headers": JSON}),
+        ("", 400, {"json": {"name": "Zebulon"}, "headers": {"idempotency-key": "zebulon"}}),
+        ("", 415, {"content": b'{"name": "Zebulon"}', "headers": {"content-type": "text/plain"}}),
+    ),
     "GET /templates/{kind}/preview": (
         ("?language=zebulon", 422, {}),
         ("?years=1877", 422, {}),

@@ -174,6 +174,7 @@ def test_only_those_who_write_have_a_body() -> None:
     assert [str(one) for one in sorted(WITH_BODY, key=str)] == [
         "PATCH /users/{id}",
         "POST /channel/test",
+        "POST /feeds",
         "POST /keys",
         "POST /messages/{key}/cancel",
         "POST /messages/{key}/mark-sent",

@@ -3,8 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
+from litestar.testing import TestClient
+
 from application.statistics import SchedulerState
-from tests.http.world import Api, problem
+from entrypoints.http.leaving import letting_go
+from entrypoints.http.use_cases import UseCases
+from tests.http.world import Api, app_of, problem
 
 NOW = datetime(2027, 3, 13, 12, tzinfo=UTC)
 
@@ -73,3 +77,19 @@ def test_a_scheduler_whose_messages_do_not_leave_is_not_well(api: Api, state: Sc
 def test_health_is_never_kept(api: Api) -> None:
     for path in ("/health/live", "/health/ready", "/health/scheduler"):
         assert api.get(path).headers["cache-control"] == "no-store"
+
+
+def test_a_process_that_was_told_to_stop_is_not_ready_and_serves(api: Api, use_cases: UseCases) -> None:
+    use_cases.leaving.is_leaving = True
+    found = problem(api.get("/health/ready"), HTTPStatus.SERVICE_UNAVAILABLE)
+    assert found["detail"] == "This process was told to stop."
+    assert api.get("/health/live").status_code == HTTPStatus.OK
+    assert api.get("/users").status_code == HTTPStatus.OK
+
+
+def test_a_process_that_was_told_to_stop_lets_go_of_its_connections(use_cases: UseCases) -> None:
+    with TestClient(letting_go(app_of(use_cases), use_cases.leaving)) as client:
+        assert "connection" not in client.get("/health/live").headers
+        use_cases.leaving.is_leaving = True
+        assert client.get("/health/live").headers["connection"] == "close"
+        assert client.get("/nowhere").headers["connection"] == "close"

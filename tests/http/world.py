@@ -17,6 +17,7 @@ from adapters.metrics import PrometheusMetrics
 from application.access import Access, NewKey
 from application.cached_reader import UncachedUserReader
 from application.exports import ExportUsers
+from application.feeds import Feeds
 from application.finding import FindPeople
 from application.imports import ImportUsers
 from application.key_texts import new_key_text
@@ -85,8 +86,9 @@ def use_cases_of(
     keys = MemoryApiKeys(service.store)
     # Put there by hand: nobody waits here, and no test begins with making a key.
     keys._held[ADMIN.key.id] = ADMIN.key
+    access, export_users = Access.over(keys, service.clock), ExportUsers(users, POLICY)
     return UseCases(
-        access=Access.over(keys, service.clock),
+        access=access,
         limiter=Limiter(MemoryPermits(), LIMITS, lambda: service.clock.now().timestamp()),
         answers=MemoryAnswers(service.store),
         register_user=RegisterUser(unit_of_work, POLICY),
@@ -98,7 +100,8 @@ def use_cases_of(
         upcoming_of_user=UpcomingOfUser(users, service.ledger, POLICY, service.clock),
         import_users=ImportUsers(unit_of_work, POLICY),
         undo_import=UndoImport(unit_of_work, POLICY),
-        export_users=ExportUsers(users, POLICY),
+        export_users=export_users,
+        feeds=Feeds(access, keys, users, export_users),
         todays_list=ShowTodaysList(ComputeTodaysList(service.ledger, service.clock)),
         list_messages=ListMessages(service.ledger),
         get_message=GetMessage(service.ledger),

@@ -1,9 +1,11 @@
 """The command line beside a running service, and without one."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.service.running import RunningService, free_port, run_command, running
@@ -95,6 +97,26 @@ def test_everybody_leaves_as_a_file(service: RunningService, file: Path) -> None
     assert calendar.rstrip().endswith("END:VCALENDAR")
 
 
+def test_a_calendar_is_subscribed_to_until_its_address_is_taken_back(
+    service: RunningService, file: Path
+) -> None:
+    file.write_text(GOOD, encoding="utf-8")
+    service.command("import", str(file))
+    made = service.command("feeds", "make", "team", "--years")
+    address = made.stdout.strip()
+    assert address.startswith(f"http://127.0.0.1:{service.port}/calendar/bday_"), made.stderr
+    assert "(born 1990)" in httpx.get(address, timeout=20).text
+    [feed] = json.loads(service.command("feeds", "list", "--json").stdout)
+    assert (feed["name"], feed["tellsYears"], feed["revokedAt"]) == ("team", True, None)
+    assert "team" in service.command("feeds", "list").stdout
+    assert service.command("feeds", "revoke", feed["id"]).returncode == 0
+    deadline = time.monotonic() + 10
+    while httpx.get(address, timeout=20).status_code != httpx.codes.NOT_FOUND:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "bday_" not in service.log.read_text().partition("Stop it with")[2]
+
+
 def test_a_complete_list_that_lacks_many_must_be_confirmed(service: RunningService, file: Path) -> None:
     file.write_text(GOOD, encoding="utf-8")
     service.command("import", str(file))
@@ -148,6 +170,7 @@ def test_every_command_has_help(tmp_path: Path) -> None:
         "simulate",
         "upcoming",
         "plan",
+        "feeds",
         "templates",
     )
     for name in commands:

@@ -59,8 +59,14 @@ def test_told_to_stop_it_stops_its_servers_and_keeps_its_data(tmp_path: Path, nu
         assert service.stop(number) == 0
         assert gone(servers)
     assert "Traceback" not in service.log.read_text()
-    with running(tmp_path / "var") as service, service.api as api:
+    with running(tmp_path / "var", BIRTHDAYS_DRAIN_S="600") as service, service.api as api:
         assert api.get(location).json()["email"] == ADA["email"]
+        # It drains, unless it is told twice.
+        service.process.send_signal(number)
+        while api.get("/health/ready").status_code == httpx.codes.OK:
+            pass
+        assert api.get(location).status_code == httpx.codes.OK
+        assert service.stop(number) == 0
 
 
 def test_killed_with_everything_it_starts_again_with_its_data(tmp_path: Path) -> None:

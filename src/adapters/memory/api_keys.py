@@ -52,7 +52,9 @@ class MemoryApiKeys(ApiKeys):
         gone = [
             key.id
             for key in self._keys.values()
-            if key.kind is not KeyKind.KEY and key.expires_at is not None and key.expires_at < before
+            if key.kind in {KeyKind.SESSION, KeyKind.LINK}
+            and key.expires_at is not None
+            and key.expires_at < before
         ]
         for key_id in gone:
             del self._keys[key_id]

@@ -1,6 +1,7 @@
 """Users in memory: inside a unit of work, and as they are shown."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 
 from adapters.memory.store import MemoryStore, Transaction
 from application.errors import EmailTaken, ExternalIdTaken
@@ -148,3 +149,7 @@ class MemoryUserReader(UserReader):
             key=lambda user: user.id,
         )
         return Page([UserView.of(user) for user in users[:limit]], len(users) > limit)
+
+    async def fingerprint(self) -> str:
+        live = sorted((user.id, user.version) for user in _live(self._store.committed.users.values()))
+        return sha256(repr(live).encode()).hexdigest()

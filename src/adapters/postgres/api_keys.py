@@ -74,7 +74,8 @@ class PostgresApiKeys(ApiKeys):
             await connection.execute(_NOTE_USES, values)
 
     async def forget_expired(self, before: datetime) -> int:
-        over = (api_keys.c.kind != KeyKind.KEY.value) & (api_keys.c.expires_at < before)
+        passing = api_keys.c.kind.in_((KeyKind.SESSION.value, KeyKind.LINK.value))
+        over = passing & (api_keys.c.expires_at < before)
         async with connected(self._engine) as connection:
             gone = await connection.execute(delete(api_keys).where(over).returning(api_keys.c.id))
             return len(gone.all())
@@ -86,6 +87,7 @@ def _to_key(row: Row[Any]) -> ApiKey:
         kind=KeyKind(row.kind),
         name=row.name,
         scopes=frozenset(map(Scope, row.scopes)),
+        tells_years=row.tells_years,
         digest=row.digest,
         previous_digest=row.previous_digest,
         previous_until=row.previous_until,
@@ -102,6 +104,7 @@ def _to_row(key: ApiKey) -> dict[str, Any]:
         "kind": key.kind.value,
         "name": key.name,
         "scopes": sorted(scope.value for scope in key.scopes),
+        "tells_years": key.tells_years,
         "digest": key.digest,
         "previous_digest": key.previous_digest,
         "previous_until": key.previous_until,

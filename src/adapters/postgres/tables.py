@@ -89,6 +89,7 @@ api_keys = Table(
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("scopes", ARRAY(Text), nullable=False),
+    Column("tells_years", Boolean, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("previous_digest", LargeBinary),
     Column("previous_until", _instant),

@@ -70,6 +70,12 @@ _BY_KEYS = _LOCKED.where(
     )
 )
 
+# Of each user alone, in any order: who comes, goes or changes turns bits of the whole.
+_FINGERPRINT = text("""
+    SELECT count(*) AS number, bit_xor(hashtextextended(concat(id, ' ', version), 0)) AS folded
+    FROM users WHERE deleted_at IS NULL
+""")
+
 
 class PostgresUsers(Users):
     """The users of one transaction."""
@@ -182,6 +188,11 @@ class PostgresUserReader(UserReader):
         async with connected(self._engine) as connection:
             views = [to_view(row) for row in await connection.execute(query)]
         return Page(views[:limit], len(views) > limit)
+
+    async def fingerprint(self) -> str:
+        async with connected(self._engine) as connection:
+            row = (await connection.execute(_FINGERPRINT)).one()
+        return f"{row.number}.{row.folded}"
 
     async def _one(self, query: Select[Any]) -> UserView | None:
         async with connected(self._engine) as connection:

@@ -72,18 +72,20 @@ class LinesView(View):
     def show(self, world: World, statistics: Statistics, *, speed: float, is_paused: bool) -> None:  # noqa: ARG002  # a line says less
         for sent in world.sent[self._printed :]:
             one = sent.owed
-            local = f"{_local(one, sent.sent_at)} {one.user.timezone}"
-            click.echo("  ".join((utc(sent.sent_at), local, _who(one), _what(one), _why(one, world.policy))))
+            local = f"{local_of(one, sent.sent_at)} {one.user.timezone}"
+            click.echo(
+                "  ".join((utc(sent.sent_at), local, who_of(one), what_of(one), why_of(one, world.policy)))
+            )
         self._printed = len(world.sent)
 
 
 class ScreenView(View):
     """The whole terminal: what has left, what comes next, and the totals; keys are read without Enter."""
 
-    __slots__ = ("_end", "_live", "_start", "_terminal", "_was")
+    __slots__ = ("_address", "_end", "_live", "_start", "_terminal", "_was")
 
-    def __init__(self, console: Console, start: datetime, end: datetime) -> None:
-        self._start, self._end = start, end
+    def __init__(self, console: Console, start: datetime, end: datetime, address: str) -> None:
+        self._start, self._end, self._address = start, end, address
         self._live = Live(console=console, screen=True, auto_refresh=False)
         self._terminal = sys.stdin.fileno() if sys.stdin.isatty() else None
         self._was = None if self._terminal is None else termios.tcgetattr(self._terminal)
@@ -112,8 +114,8 @@ class ScreenView(View):
         sent_rows = max(1, (height - _FIXED_ROWS - coming_rows) // 2)
         screen = Group(
             _header(world.now, speed, is_paused=is_paused),
-            _bar((world.now - self._start) / (self._end - self._start)),
-            _heading("Sent"),
+            _bar(min((world.now - self._start) / (self._end - self._start), 1.0)),
+            _heading(f"Sent  (in a browser: {self._address})"),
             _sent(world, sent_rows),
             _heading("Next"),
             _coming(world, coming_rows),
@@ -153,22 +155,22 @@ def summary(world: World, statistics: Statistics) -> str:
     )
 
 
-def _why(one: Owed, policy: SendPolicy) -> str:
+def why_of(one: Owed, policy: SendPolicy) -> str:
     annual = one.user.annual(one.occasion.kind)
     rule = one.user.leap_day_rule or policy.leap_day_rule
     is_leap_day = annual is not None and annual.is_leap_day
     return why(one.occasion.on, one.message.wall_time, policy.send_time, rule if is_leap_day else None)
 
 
-def _local(one: Owed, instant: datetime) -> str:
+def local_of(one: Owed, instant: datetime) -> str:
     return f"{instant.astimezone(zone(one.user.timezone)):%a %d %b %H:%M}"
 
 
-def _who(one: Owed) -> str:
+def who_of(one: Owed) -> str:
     return f"{one.user.first_name} {one.user.last_name}"
 
 
-def _what(one: Owed) -> str:
+def what_of(one: Owed) -> str:
     years = "" if one.occasion.years is None else f" {one.occasion.years}"
     return f"{one.occasion.kind.lower()}{years}"
 
@@ -184,7 +186,7 @@ def _header(now: datetime, speed: float, *, is_paused: bool) -> Table:
     state = Text("paused", style="bold yellow") if is_paused else Text("running", style="bold green")
     row.add_row(
         Text(f"{now:%a} {now.day} {now:%B %Y  %H:%M} UTC", style="bold cyan"),
-        Text.assemble(state, f"  {_speed(speed)}"),
+        Text.assemble(state, f"  {speed_of(speed)}"),
     )
     return row
 
@@ -195,7 +197,7 @@ def _bar(part: float) -> Table:
     return row
 
 
-def _speed(speed: float) -> str:
+def speed_of(speed: float) -> str:
     """Say what passes in a second."""
     for seconds, unit in ((365 * 86400, "years"), (86400, "days"), (3600, "hours"), (60, "minutes")):
         if speed >= seconds:
@@ -214,12 +216,12 @@ def _sent(world: World, count: int) -> RenderableType:
         one = sent.owed
         style = "bold" if sent is shown[-1] else ""
         table.add_row(
-            Text(_minute(sent.sent_at)), Text(_who(one), style=style), Text(_what(one), style=style)
+            Text(_minute(sent.sent_at)), Text(who_of(one), style=style), Text(what_of(one), style=style)
         )
         table.add_row(
-            Text(_local(one, sent.sent_at), style="dim"),
+            Text(local_of(one, sent.sent_at), style="dim"),
             Text(one.user.timezone, style="dim"),
-            Text(_why(one, world.policy), style="green"),
+            Text(why_of(one, world.policy), style="green"),
         )
     return table
 
@@ -232,7 +234,7 @@ def _coming(world: World, count: int) -> RenderableType:
     for one in shown:
         due_at = one.message.due_at
         table.add_row(
-            Text(_countdown(due_at - world.now), style="cyan"), _minute(due_at), _who(one), _what(one)
+            Text(_countdown(due_at - world.now), style="cyan"), _minute(due_at), who_of(one), what_of(one)
         )
     for _ in range(count - len(shown)):
         table.add_row()

@@ -12,7 +12,9 @@ import attrs
 from application.people_file import read_people
 from application.people_rows import RowProblem
 from application.statistics import Statistics
+from application.texts import Text, WriteText
 from domain.due import SendPolicy
+from domain.events import Event, MessagesChanged, UserCreated
 from domain.message import MessageKey, Status
 from domain.plan import Owed
 from entrypoints.container.families import MemoryAdapters
@@ -25,9 +27,10 @@ _LOOK_AHEAD_DAYS = 366
 
 @attrs.frozen
 class SentMessage:
-    """A message that has left, with the occasion that it was owed for."""
+    """A message that has left, with the occasion that it was owed for, and what is to be read in it."""
 
     owed: Owed
+    text: Text
     due_at: datetime
     sent_at: datetime
 
@@ -42,17 +45,21 @@ class World:
     """
 
     policy: SendPolicy
+    service: Service
     _adapters: MemoryAdapters
-    _service: Service
+    _write: WriteText
     sent: list[SentMessage] = attrs.field(factory=list)
     coming: Sequence[Owed] = ()
     _owed: dict[MessageKey, Owed] = attrs.field(factory=dict)
     _next_due_at: datetime | None = None
+    _reached: int = 0
+    _has_changed: bool = False
 
     @classmethod
     def starting(cls, at: datetime, settings: Settings) -> Self:
         adapters = MemoryAdapters(settings=settings, clock_start=at, clock_speed=0.0)
-        return cls(settings.policy, adapters, Service(settings=settings, adapters=adapters))
+        write = WriteText(adapters.texts(), settings.policy, adapters.clock().now)
+        return cls(settings.policy, Service(settings=settings, adapters=adapters), adapters, write)
 
     @property
     def now(self) -> datetime:
@@ -62,15 +69,16 @@ class World:
         """Import the people; return why rows were left out."""
         people = read_people(resources.files("entrypoints.cli").joinpath(_PEOPLE).read_bytes())
         problems: Sequence[RowProblem] = ()
-        async for report in self._service.http().import_users(people):
+        async for report in self.service.http().import_users(people):
             problems = report.errors
         await self._look_ahead()
         return problems
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run the scheduler until *stopping* is set."""
-        scheduler = self._service.scheduler()
+        scheduler = self.service.scheduler()
         self._adapters.announcer().subscribe(scheduler.wake)
+        self._adapters.announcer().subscribe(self._notice)
         await scheduler.run(stopping)
 
     async def advance(self, until: datetime, within_s: float, *, is_over: Callable[[], bool]) -> None:
@@ -89,7 +97,7 @@ class World:
             await self._settle(is_over)
 
     async def statistics(self) -> Statistics:
-        return await self._service.http().scheduler_statistics()
+        return await self.service.http().scheduler_statistics()
 
     async def _settle(self, is_over: Callable[[], bool]) -> None:
         """Wait until the scheduler has nothing left to do at this instant."""
@@ -100,25 +108,35 @@ class World:
         await self._look()
 
     async def _is_settled(self) -> bool:
-        planned_at = self._service.state().last_plan_at
+        planned_at = self.service.state().last_plan_at
         if planned_at is None or planned_at < self.now.replace(minute=0, second=0, microsecond=0):
             return False
-        self._next_due_at = await self._service.scheduler().next_due()
+        self._next_due_at = await self.service.scheduler().next_due()
         if self._next_due_at is not None and self._next_due_at <= self.now:
             return False
         return not (await self.statistics()).counts[Status.SENDING]
 
     async def _look(self) -> None:
         """Note what has left since the last look, and what comes next."""
-        left = self._adapters.channel().reached[len(self.sent) :]
+        if self._has_changed:
+            await self._look_ahead()
+        left = self._adapters.channel().reached[self._reached :]
+        self._reached += len(left)
         for delivery in left:
-            message = await self._service.http().get_message(delivery.key)
+            message = await self.service.http().get_message(delivery.key)
             if message.sent_at is None:
                 raise RuntimeError("A message has left and the ledger does not say so.")
-            self.sent.append(SentMessage(self._owed[delivery.key], message.due_at, message.sent_at))
+            owed = self._owed.get(delivery.key)
+            if owed is not None:  # else it was due before anybody could look ahead
+                self.sent.append(SentMessage(owed, self._write(delivery), message.due_at, message.sent_at))
         if left:
             await self._look_ahead()
 
+    async def _notice(self, events: Sequence[Event]) -> None:
+        """Look ahead anew once somebody has changed what is owed, from a browser say; an event handler."""
+        self._has_changed |= any(isinstance(event, MessagesChanged | UserCreated) for event in events)
+
     async def _look_ahead(self) -> None:
-        self.coming = await self._service.upcoming_messages()(_LOOK_AHEAD_DAYS)
+        self._has_changed = False
+        self.coming = await self.service.upcoming_messages()(_LOOK_AHEAD_DAYS)
         self._owed.update((one.message.key, one) for one in self.coming)

@@ -12,7 +12,8 @@ import structlog
 from application import checkup
 from application.checkup import Finding, Verdict
 from entrypoints.container.checkup import examine
-from entrypoints.settings import InvalidSetting, Settings
+from entrypoints.environment import InvalidSetting
+from entrypoints.settings import Settings
 
 _TIMEOUT_S = 5.0
 _COLOURS: Mapping[Verdict, str] = {

@@ -71,7 +71,9 @@ def list_keys(*, as_json: bool) -> None:
     table = Table("Id", "Name", "Kind", "Scopes", "Is", "Last used", box=None)
     for key in found:
         used = "never" if key.last_used_at is None else utc(key.last_used_at)
-        table.add_row(key.id, key.name, key.kind.value, " ".join(sorted(key.scopes)), _state(key, now), used)
+        table.add_row(
+            key.id, key.name, key.kind.value, " ".join(sorted(key.scopes)), state_of(key, now), used
+        )
     console = Console()
     if not console.is_terminal:
         console.width = FILE_WIDTH
@@ -121,7 +123,7 @@ def _run(do: Callable[[Access], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def _state(key: ApiKey, now: datetime) -> str:
+def state_of(key: ApiKey, now: datetime) -> str:
     if key.revoked_at is not None:
         return f"revoked {utc(key.revoked_at)}"
     if key.expires_at is None:

@@ -15,6 +15,7 @@ _COMMANDS = {
     "upcoming": "plan:show_upcoming",
     "plan": "plan:plan_range",
     "keys": "keys:keys",
+    "feeds": "feeds:feeds",
     "login": "keys:login",
     "templates": "templates:templates",
     "doctor": "doctor:doctor",
@@ -50,9 +51,9 @@ Settings are environment variables: BIRTHDAYS_DATA_DIR, BIRTHDAYS_PORT, BIRTHDAY
 BIRTHDAYS_CHANNEL_CONNECTIONS, BIRTHDAYS_SENDER, BIRTHDAYS_SMTP_URL, BIRTHDAYS_WEBHOOK_URL,
 BIRTHDAYS_WEBHOOK_SECRET, BIRTHDAYS_WEBHOOK_ALLOW_PRIVATE, BIRTHDAYS_WEBHOOK_REMEMBERS_HOURS, BIRTHDAYS_LANGUAGE,
 BIRTHDAYS_TEMPLATES, BIRTHDAYS_SEND_TIME, BIRTHDAYS_LEAP_DAY_RULE, BIRTHDAYS_WINDOW_HOURS, BIRTHDAYS_LEASE_S,
-BIRTHDAYS_LOG_FORMAT, BIRTHDAYS_HOST, BIRTHDAYS_AUTH, BIRTHDAYS_LIMITS, DATABASE_URL, REDIS_URL, and BIRTHDAYS_KEY for
-the commands that ask a service. What holds a secret may be a file instead, as DATABASE_URL_FILE. The README explains
-each.
+BIRTHDAYS_LOG_FORMAT, BIRTHDAYS_DRAIN_S, BIRTHDAYS_HOST, BIRTHDAYS_AUTH, BIRTHDAYS_LIMITS, DATABASE_URL, REDIS_URL, and
+BIRTHDAYS_KEY for the commands that ask a service. What holds a secret may be a file instead, as DATABASE_URL_FILE. The
+README explains each.
 """
 
 

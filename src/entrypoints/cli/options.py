@@ -9,7 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from entrypoints.settings import InvalidSetting, Settings
+from entrypoints.environment import InvalidSetting
+from entrypoints.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,29 +1,27 @@
 """The command that runs the service: API and scheduler, on servers of its own unless told otherwise."""
 
 import asyncio
-import contextlib
-import errno
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
+import attrs
 import click
 import structlog
-import uvicorn
 import uvloop
 
+from entrypoints.cli.listening import listening, web_server
 from entrypoints.cli.options import InstantOption, one_sentence, settings
 from entrypoints.container.opening import FORESEEN, Job, OpenService, opened_service
-from entrypoints.http.app import create_app, with_edges
-from entrypoints.http.slow_clients import ImpatientProtocol
+from entrypoints.http.app import create_app
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Settings
 
 log = structlog.get_logger()
 
 STOP_WITHIN_S = 1.0
-"""How long requests and the batch that is being sent may take to end once the service is told to stop."""
+"""How long requests and the batch that is being sent may take to end once the service stops; longer by a drain."""
 
 SPEED_MAX = 100_000.0
 
@@ -49,54 +47,40 @@ def serve(port: int | None, clock_start: datetime | None, clock_speed: float) ->
     """Run the API and the scheduler until Ctrl-C or SIGTERM.
 
     Without DATABASE_URL a PostgreSQL of its own is started, and without REDIS_URL a Valkey, with their data
-    in BIRTHDAYS_DATA_DIR. The schema is brought up to date first.
+    in BIRTHDAYS_DATA_DIR. The schema is brought up to date first. With BIRTHDAYS_DRAIN_S it serves so long
+    after it is told to stop, and says that it is not ready; told twice, it stops at once.
     """
     if clock_speed != 1.0 and clock_start is None:
         raise click.UsageError("--clock-speed needs --clock-start.")
     chosen = settings()
     configure_logs(chosen.log_format)
-    with _listening(chosen.host, chosen.port if port is None else port) as listener:
+    with listening(chosen.host, chosen.port if port is None else port) as listener:
         uvloop.run(_serve(chosen, listener, clock_start, clock_speed))
 
 
-@contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Take the port before anything is started, so that a taken one is told at once."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(1024)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            text = f"Port {port} is taken by another program; choose one with BIRTHDAYS_PORT or --port."
-        else:
-            text = f"Cannot listen on {host} port {port}: {error.strerror}."
-        raise click.ClickException(text) from None
-    with listener:
-        yield listener
+@attrs.define(eq=False)
+class _Stop:
+    """Set when the service is told to stop; *at_once* when it is told so again, or has nothing to wait for."""
 
+    told: asyncio.Event = attrs.field(factory=asyncio.Event)
+    at_once: asyncio.Event = attrs.field(factory=asyncio.Event)
 
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers: the service has one place that says when to stop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    def __call__(self) -> None:
+        if self.told.is_set():
+            self.at_once.set()
+        self.told.set()
 
 
 async def _serve(
     chosen: Settings, listener: socket.socket, clock_start: datetime | None, clock_speed: float
 ) -> None:
-    stopping = asyncio.Event()
+    stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     async with opened_service(chosen, serves_at=address) as opened:
-        if stopping.is_set():
+        if stop.told.is_set():
             return
         await opened.start_clock(clock_start, clock_speed)
         await opened.start_cache()
@@ -104,31 +88,30 @@ async def _serve(
         opened.adapters.announcer().subscribe(scheduler.wake)
         await scheduler.plan_now()
         door = await _door(address, opened, chosen)
-        server = _Server(
-            uvicorn.Config(
-                with_edges(create_app(opened.service.http()), opened.service.http().metrics),
-                http=ImpatientProtocol,
-                ws="none",
-                access_log=False,
-                log_config=None,
-                lifespan="on",
-                timeout_graceful_shutdown=1,
-                server_header=False,
-            )
-        )
+        use_cases = opened.service.http()
+        stop_within_s = STOP_WITHIN_S + chosen.drain_s
+        server = web_server(use_cases, create_app(use_cases), stop_within_s=stop_within_s)
+        stopping = asyncio.Event()
         jobs = asyncio.create_task(_run(opened.jobs(), stopping))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         _greet(address, opened, chosen, door)
+        waiting = [asyncio.create_task(event.wait()) for event in (stop.told, stop.at_once)]
         try:
-            waiting = asyncio.create_task(stopping.wait())
-            await asyncio.wait([waiting, jobs, serving], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([waiting[0], jobs, serving], return_when=asyncio.FIRST_COMPLETED)
+            if stop.told.is_set() and chosen.drain_s:
+                use_cases.leaving.is_leaving = True
+                log.info("stop_requested", drain_s=chosen.drain_s)
+                ends = [waiting[1], jobs, serving]
+                await asyncio.wait(ends, timeout=chosen.drain_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.set()
             server.should_exit = True
-            _, unfinished = await asyncio.wait([jobs, serving, waiting], timeout=STOP_WITHIN_S)
+            stop.told.set()
+            stop.at_once.set()
+            _, unfinished = await asyncio.wait([jobs, serving, *waiting], timeout=stop_within_s)
             for task in unfinished:
                 task.cancel()
-            await asyncio.gather(jobs, serving, waiting, return_exceptions=True)
+            await asyncio.gather(jobs, serving, *waiting, return_exceptions=True)
             log.info("service_stopped", finished=not unfinished)
         for task in (jobs, serving):
             if not task.cancelled() and (error := task.exception()) is not None:

@@ -18,6 +18,7 @@ from application.cached_reader import CachedUserReader, UncachedUserReader
 from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.exports import ExportUsers
+from application.feeds import Feeds
 from application.finding import FindPeople
 from application.imports import ImportUsers
 from application.limiting import Limiter
@@ -156,6 +157,7 @@ class Service(containers.DeclarativeContainer):
         is_required=providers.Callable(operator.not_, settings.provided.is_open),
     )
     access_upkeep = providers.Singleton(AccessUpkeep, access.provided.note_uses, adapters.answers)
+    export_users = providers.Singleton(ExportUsers, adapters.user_reader, policy)
     act_on_message = providers.Singleton(ActOnMessage, unit_of_work, policy)
     http = providers.Singleton(
         HttpUseCases,
@@ -173,7 +175,8 @@ class Service(containers.DeclarativeContainer):
         ),
         import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
         undo_import=providers.Singleton(UndoImport, unit_of_work, policy),
-        export_users=providers.Singleton(ExportUsers, adapters.user_reader, policy),
+        export_users=export_users,
+        feeds=providers.Singleton(Feeds, access, adapters.api_keys, adapters.user_reader, export_users),
         todays_list=providers.Singleton(
             ShowTodaysList,
             cached.compute_list,

@@ -10,6 +10,7 @@ from uuid import uuid4
 import attrs
 import structlog
 from litestar import Litestar, Response, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.enums import MediaType, ScopeType
 from litestar.exceptions import NotFoundException
@@ -22,6 +23,7 @@ from application.observing import Metrics
 from entrypoints.http.access import Doorkeeper
 from entrypoints.http.channel import ChannelController
 from entrypoints.http.exports import ExportController
+from entrypoints.http.feeds import CalendarController, FeedController
 from entrypoints.http.health import HealthController
 from entrypoints.http.imports import ImportController, UndoController
 from entrypoints.http.keys import KeyController
@@ -31,6 +33,7 @@ from entrypoints.http.messages import MessageController, SchedulerController
 from entrypoints.http.metrics import show_metrics
 from entrypoints.http.occasions import OccasionController
 from entrypoints.http.operations import COMPONENTS
+from entrypoints.http.page.demonstration import Demonstration, demo_router
 from entrypoints.http.page.rendering import ASSETS, TEMPLATES
 from entrypoints.http.page.routes import PageController
 from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
@@ -61,8 +64,12 @@ that are not described here are refused. Every answer to a key has `RateLimit` a
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
-def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Litestar:
+def create_app(
+    use_cases: UseCases, *, lifespan: Sequence[Lifespan] = (), demonstration: Demonstration | None = None
+) -> Litestar:
     """Return the API over *use_cases*; *lifespan* opens and closes what they need, unless the caller does.
+
+    A *demonstration* has a page of its own, where its clock is moved.
 
     To be served inside ``with_edges``.
     """
@@ -78,6 +85,8 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             UndoController,
             OccasionController,
             KeyController,
+            FeedController,
+            CalendarController,
             LoginController,
             MessageController,
             ChannelController,
@@ -87,7 +96,9 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             show_metrics,
             PageController,
             ASSETS,
+            *(() if demonstration is None else (demo_router(demonstration),)),
         ],
+        state=State({"is_demo": demonstration is not None}),
         dependencies={
             "use_cases": Provide(provide_use_cases, sync_to_thread=False),
             "user_id": Provide(provide_user_id, sync_to_thread=False),

@@ -42,7 +42,12 @@ class HealthController(Controller):
         ),
     )
     async def ready(self, use_cases: NamedDependency[UseCases]) -> HealthResource:
-        """Answer 503 while the database cannot be reached; without its cache it serves as well, but slower."""
+        """Answer 503 while the database cannot be reached, and once the process was told to stop.
+
+        Without its cache it serves as well, but slower.
+        """
+        if use_cases.leaving.is_leaving:
+            raise RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "This process was told to stop.")
         if not await use_cases.message_reader.is_reachable():
             raise StoreUnavailable
         if use_cases.cache is None:

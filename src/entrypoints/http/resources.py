@@ -207,6 +207,39 @@ class NewKeyResource(Resource, frozen=True):
         return cls(KeyResource.of(made.key), made.text)
 
 
+class FeedResource(Resource, frozen=True, kw_only=True):
+    """A feed: a calendar at a secret address."""
+
+    id: str
+    name: str
+    tells_years: bool
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, feed: ApiKey) -> "FeedResource":
+        return cls(**{name: getattr(feed, name) for name in cls.__struct_fields__})
+
+
+class FeedsResource(Resource, frozen=True):
+    """All feeds."""
+
+    items: Sequence[FeedResource]
+
+
+class NewFeedResource(Resource, frozen=True):
+    """A feed, and where its calendar is, which is told this once."""
+
+    feed: FeedResource
+    path: str
+
+    @classmethod
+    def of(cls, made: NewKey) -> "NewFeedResource":
+        return cls(FeedResource.of(made.key), f"/calendar/{made.text}.ics")
+
+
 class HealthResource(Resource, frozen=True, omit_defaults=True):
     """It is well; what is not well is a problem."""
 

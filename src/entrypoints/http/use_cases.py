@@ -6,6 +6,7 @@ from application.access import Access
 from application.access_ports import Answers
 from application.cache_ports import CachePort
 from application.exports import ExportUsers
+from application.feeds import Feeds
 from application.finding import FindPeople
 from application.imports import ImportUsers
 from application.limiting import Limiter
@@ -28,6 +29,7 @@ from application.users import (
     RemoveUser,
     UpcomingOfUser,
 )
+from entrypoints.http.leaving import Leaving
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +49,7 @@ class UseCases:
     import_users: ImportUsers
     undo_import: UndoImport
     export_users: ExportUsers
+    feeds: Feeds
     todays_list: ShowTodaysList
     list_messages: ListMessages
     get_message: GetMessage
@@ -64,3 +67,4 @@ class UseCases:
     clock: Clock
     metrics: Metrics
     cache: CachePort | None = None
+    leaving: Leaving = attrs.field(factory=Leaving)

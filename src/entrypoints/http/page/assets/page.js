@@ -1,11 +1,11 @@
 // Brings a page that says so (main[data-live]) up to date now and then, part by part, so that what has not changed
-// stays, and so does the focus. Without this the first page loads itself anew, and nothing else is missing.
+// stays, and so does the focus. It says how often, in milliseconds, or leaves that to us. Without this the first page loads itself anew, and nothing else is missing.
 "use strict";
 
 (() => {
-  const EVERY_MS = 10_000;
   const main = document.getElementById("main");
   if (!main || !main.hasAttribute("data-live")) return;
+  const EVERY_MS = Number(main.dataset.live) || 10_000;
   const freshness = document.getElementById("freshness");
   const pause = document.getElementById("pause");
   let isPaused = false;

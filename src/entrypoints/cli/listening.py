@@ -1,0 +1,65 @@
+"""The port that a command listens on, and the server behind it."""
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+
+import click
+import uvicorn
+from litestar.types import ASGIApp
+
+from entrypoints.http.app import with_edges
+from entrypoints.http.leaving import letting_go
+from entrypoints.http.slow_clients import ImpatientProtocol
+from entrypoints.http.use_cases import UseCases
+
+
+class WebServer(uvicorn.Server):
+    """Uvicorn without its signal handlers: each command has one place that says when to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def web_server(use_cases: UseCases, application: ASGIApp, *, stop_within_s: float) -> WebServer:
+    """Return the server of the application over *use_cases*."""
+    edged = with_edges(application, use_cases.metrics)
+    return WebServer(
+        uvicorn.Config(
+            letting_go(edged, use_cases.leaving),
+            http=ImpatientProtocol,
+            ws="none",
+            access_log=False,
+            log_config=None,
+            lifespan="on",
+            timeout_graceful_shutdown=int(stop_within_s),
+            server_header=False,
+        )
+    )
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int, *, or_any: bool = False) -> Iterator[socket.socket]:
+    """Take the port before anything is started, so that a taken one is told at once; or take *any* instead."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            if not or_any or error.errno != errno.EADDRINUSE:
+                raise
+            listener.bind((host, 0))
+        listener.listen(1024)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            text = f"Port {port} is taken by another program; choose one with BIRTHDAYS_PORT or --port."
+        else:
+            text = f"Cannot listen on {host} port {port}: {error.strerror}."
+        raise click.ClickException(text) from None
+    with listener:
+        yield listener
