@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import click
 import uvloop
 
-from benchmarks import costs, database_load, growth, hit, memory, processes, scheduler, wrk
+from benchmarks import costs, database_load, growth, hit, memory, processes, scaling, scheduler, wrk
 from benchmarks.report import Report
 
 Part = Callable[[bool], Awaitable[Report]]
@@ -19,6 +19,7 @@ PARTS: Mapping[str, Part] = {
     "processes": lambda quick: processes.measure(processes.QUICK if quick else processes.Plan()),
     "memory": lambda quick: memory.measure(30.0 if quick else memory.SECONDS),
     "growth": lambda quick: growth.measure(growth.SIZES[:2] if quick else growth.SIZES),
+    "scaling": lambda _quick: scaling.measure(scaling.Assumptions()),
 }
 
 

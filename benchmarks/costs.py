@@ -4,6 +4,7 @@ Two services, each on a database of its own of the same server: what is written 
 triggers of the database. Each asks for, or changes, everybody at most once.
 """
 
+import statistics
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -168,4 +169,9 @@ def _report(samples: Mapping[tuple[str, str], Sequence[Sample]], plan: Plan) -> 
                 ),
             ),
         ],
+        figures={
+            "puts per s": statistics.median(
+                one.per_s for kind in _KINDS[1:] for one in samples[kind.name, WITH]
+            )
+        },
     )

@@ -271,4 +271,9 @@ def _report(found: Mapping[int, Found]) -> Report:
         plots=[
             Lines(title="Time by the number of people", across="people", unit="ms", curves=curves),
         ],
+        figures={
+            **found[sizes[-1]].bytes_each,
+            "people": sizes[-1],
+            "plan ms": found[sizes[-1]].took_ms["plan a day again"],
+        },
     )

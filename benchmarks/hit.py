@@ -17,7 +17,7 @@ from uuid import UUID
 
 import attrs
 
-from benchmarks.http_client import Connection
+from benchmarks.http_client import Answer, Connection
 from benchmarks.people import PEOPLE, documents, zipf
 from benchmarks.report import Bars, Report, Spread, Table
 from benchmarks.rivals import LIMIT, OPEN, OURS, RIVALS, WITHOUT, Rival
@@ -27,8 +27,8 @@ from benchmarks.wrk import CONNECTIONS, LoadFailed, Sample, put_load
 
 _WARMERS = 16
 _SIDE_PAUSE_S = 0.05
-_AWAKE_AFTER_S = 1.2
-"""For how long a service that slept is left alone: its lease on the cache has to be renewed."""
+_AWAKE_AFTER_S = 0.5
+_HITS_WITHIN_S = 20.0
 
 
 @attrs.frozen(kw_only=True)
@@ -52,8 +52,11 @@ class _Contestant:
     checked: list[str] = attrs.field(factory=list)
     """By X-Cache, what the answers said that were compared."""
 
+    async def ask(self, connection: Connection, person: UUID) -> Answer:
+        return await connection.request("GET", f"/users/{person}", timeout_s=10.0, **self.headers)
+
     @property
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> dict[str, str]:
         key = self.running.key if self.rival.is_ours and self.rival is not OPEN else None
         return {} if key is None else {"Authorization": f"Bearer {key}"}
 
@@ -66,22 +69,29 @@ async def measure(plan: Plan) -> Report:
         drawn = list(itertools.islice(zipf(stage.people, seed=1), plan.draws))
         paths = stage.requests("hits", [f"GET /users/{person}" for person in drawn])
         expected = await documents(stage.database, drawn)
-        contestants = []
-        for number, rival in enumerate(rival for rival in plan.rivals if rival not in absent):
-            running = await stack.enter_async_context(
-                running_program(
-                    rival.command,
-                    stage.servers.with_redis_database(number),
-                    rival.settings,
-                    cached=rival.is_cached,
-                    cpu=stage.cpu,
+        present = [rival for rival in plan.rivals if rival not in absent]
+        programs = await asyncio.gather(
+            *(
+                stack.enter_async_context(
+                    running_program(
+                        rival.command,
+                        stage.servers.with_redis_database(number),
+                        rival.settings,
+                        cached=rival.is_cached,
+                        cpu=stage.cpu,
+                    )
                 )
+                for number, rival in enumerate(present)
             )
-            contestant = _Contestant(rival=rival, running=running)
-            if rival.is_cached:
+        )
+        contestants = [
+            _Contestant(rival=rival, running=running)
+            for rival, running in zip(present, programs, strict=True)
+        ]
+        for contestant in contestants:
+            if contestant.rival.is_cached:
                 await _warm_up(contestant, list(expected))
-            running.pause()
-            contestants.append(contestant)
+            contestant.running.pause()
         for _ in range(plan.rounds):
             for contestant in contestants:
                 await _turn(contestant, paths, expected, plan.seconds)
@@ -93,7 +103,7 @@ async def _turn(
 ) -> None:
     contestant.running.go_on()
     try:
-        await asyncio.sleep(_AWAKE_AFTER_S)
+        await _wait_until_awake(contestant, next(iter(expected)))
         until = time.monotonic() + seconds
         checking = asyncio.create_task(_compare(contestant, expected, until))
         contestant.samples.append(await put_load(contestant.running.port, paths, seconds, contestant.headers))
@@ -102,13 +112,28 @@ async def _turn(
         contestant.running.pause()
 
 
+async def _wait_until_awake(contestant: _Contestant, person: UUID) -> None:
+    """Wait until a service that slept has renewed its lease on the cache."""
+    await asyncio.sleep(_AWAKE_AFTER_S)
+    if not (contestant.rival.is_ours and contestant.rival.is_cached):
+        return
+    connection = await Connection.open("127.0.0.1", contestant.running.port)
+    async with asyncio.timeout(_HITS_WITHIN_S):
+        while True:
+            answer = await contestant.ask(connection, person)
+            if answer.headers["x-cache"] == "HIT":
+                break
+            await asyncio.sleep(0.1)
+    connection.close()
+
+
 async def _compare(contestant: _Contestant, expected: Mapping[UUID, Mapping[str, Any]], until: float) -> None:
     """Ask beside the load, and compare. Raises LoadFailed for an answer that is not right."""
     connection = await Connection.open("127.0.0.1", contestant.running.port)
     for person, document in itertools.cycle(expected.items()):
         if time.monotonic() >= until:
             break
-        answer = await connection.request("GET", f"/users/{person}", **contestant.headers)
+        answer = await contestant.ask(connection, person)
         told = answer.json() if answer.status == HTTPStatus.OK else {}
         if contestant.rival.knows_people and {name: told.get(name) for name in document} != document:
             raise LoadFailed(f"{contestant.rival.name} answered {answer.status}, and not what is stored.")
@@ -123,7 +148,7 @@ async def _warm_up(contestant: _Contestant, people: Sequence[UUID]) -> None:
     async def read() -> None:
         connection = await Connection.open("127.0.0.1", contestant.running.port)
         for person in waiting:
-            answer = await connection.request("GET", f"/users/{person}", **contestant.headers)
+            answer = await contestant.ask(connection, person)
             if answer.status != HTTPStatus.OK:
                 raise LoadFailed(f"{contestant.rival.name} answered {answer.status} while it was warmed up.")
         connection.close()

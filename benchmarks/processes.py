@@ -6,6 +6,7 @@ nothing. The processor time per request says what more machines would bring.
 
 import asyncio
 import itertools
+import statistics
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -124,4 +125,17 @@ def _report(found: dict[tuple[int, str], list[_Found]], plan: Plan) -> Report:
                 ),
             ),
         ],
+        figures={
+            f"{who} us, {name}": statistics.median(cost(one) for one in found[1, name])
+            for name in ("reads", "95 / 5")
+            for who, cost in (("service", _service_us), ("servers", _servers_us))
+        },
     )
+
+
+def _service_us(one: _Found) -> float:
+    return one.service_us
+
+
+def _servers_us(one: _Found) -> float:
+    return one.servers_us

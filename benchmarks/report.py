@@ -1,15 +1,17 @@
 """What a part of the benchmarks has found: a table for people, a plot, and the machine it was found on."""
 
+import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
 
 FOLDER = Path(__file__).parents[1] / "docs" / "benchmarks"
+_FIGURES = FOLDER / "figures.json"
 
 
 @attrs.frozen
@@ -73,6 +75,8 @@ class Report:
     texts: Sequence[tuple[str, str]] = ()
     """What programs have printed, under what they are."""
     findings: Sequence[str] = ()
+    figures: Mapping[str, float] = attrs.field(factory=dict)
+    """What other parts reckon with."""
 
     def write(self, *, quick: bool) -> Path:
         """Write the page and its plots; a quick look does not replace what was measured with care."""
@@ -93,7 +97,26 @@ class Report:
         parts.append(f"Printed by `{command}`.")
         page = FOLDER / f"{name}.md"
         page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        if self.figures and not quick:
+            kept = {**_kept_figures(), self.name: self.figures}
+            _FIGURES.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         return page
+
+
+def read_figures() -> Mapping[str, Mapping[str, float]]:
+    """Return what the parts have measured last. Raises LookupError where one has not measured anything yet."""
+    kept = _kept_figures()
+    missing = {"processes", "growth", "scheduler", "costs"} - kept.keys()
+    if missing:
+        raise LookupError(f"Not measured yet: {', '.join(sorted(missing))}.")
+    return kept
+
+
+def _kept_figures() -> Mapping[str, Mapping[str, float]]:
+    if not _FIGURES.exists():
+        return {}
+    kept: Mapping[str, Mapping[str, float]] = json.loads(_FIGURES.read_text(encoding="utf-8"))
+    return kept
 
 
 def machine() -> str:

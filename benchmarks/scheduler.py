@@ -36,7 +36,7 @@ QUICK = Plan(
 
 async def measure(plan: Plan) -> Report:
     printed = {program: await _printed(program) for program in plan.programs}
-    ends = await channels.measure(plan.messages, plan.rounds)
+    ends, figures = await channels.measure(plan.messages, plan.rounds)
     tables = [("End to end", ends)]
     if find_spec("procrastinate"):
         tables.append(("Beside it: procrastinate", await _procrastinate(plan)))
@@ -50,6 +50,7 @@ async def measure(plan: Plan) -> Report:
             "says yes at once. Processor time of the service includes its start and the plan. PostgreSQL is durable."
         ),
         tables=tables,
+        figures=figures,
         texts=[(f"`python -m benchmarks.{program}`", text) for program, text in printed.items()],
     )
 

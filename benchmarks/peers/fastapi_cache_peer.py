@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import redis.asyncio
@@ -36,7 +36,7 @@ def _key(_route: object, _namespace: str = "", *, request: Request, **_rest: Any
 
 @asynccontextmanager
 async def opened(app: FastAPI) -> AsyncIterator[None]:
-    FastAPICache.init(RedisBackend(client), key_builder=_key, expire=LIFETIME_S)
+    FastAPICache.init(RedisBackend(client), key_builder=cast(Any, _key), expire=LIFETIME_S)
     async with people.opened(app):
         yield
 

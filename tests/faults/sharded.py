@@ -21,8 +21,9 @@ from tests.faults.checker import Checker
 from tests.faults.cluster import PROCESSES, Process, Service, environment_of
 from tests.faults.services import SERVICES
 from tests.faults.sharded_valkey import NODE_TIMEOUT_MS, ValkeyCluster
-from tests.faults.trial import Trial, report
+from tests.faults.trial import PEOPLE, Trial, report
 from tests.faults.weather import SETTLE_S, Part
+from tests.redis.commands import command
 from tests.service.running import free_port
 
 _KEY = "birthdays:{00}:"
@@ -34,7 +35,7 @@ async def ask_for_a_failover(cluster: ValkeyCluster, _random: Random) -> None:
     """The replica takes over in agreement with its primary: nothing is lost."""
     owner = await cluster.owner()
     async with (await cluster.replica()).client() as client:
-        await client.execute_command("CLUSTER FAILOVER")
+        await command(client, "CLUSTER FAILOVER")
     await cluster.wait_until_owner_is_not(owner)
 
 
@@ -46,7 +47,7 @@ async def fail_over_to_a_lagging_replica(cluster: ValkeyCluster, _random: Random
         await asyncio.sleep(min(_LAG_S, NODE_TIMEOUT_MS / 1000 * 0.8))
         owner.pause()  # what it has to say to its replica stays with it
         replica.go_on()
-        await client.execute_command("CLUSTER FAILOVER", "TAKEOVER")
+        await command(client, "CLUSTER FAILOVER", "TAKEOVER")
         await cluster.wait_until_owner_is_not(owner)
         owner.go_on()
 
@@ -150,7 +151,7 @@ async def running(service: Service, processes: int = PROCESSES) -> AsyncIterator
 
 
 async def trial(
-    service: Service, *, seconds: float, seed: int, kinds: Sequence[str] = tuple(FAULTS), **more: int
+    service: Service, *, seconds: float, seed: int, kinds: Sequence[str] = tuple(FAULTS), people: int = PEOPLE
 ) -> Checker:
     """Run, and return what was found."""
     async with running(service) as sharded:
@@ -161,7 +162,7 @@ async def trial(
             seed=seed,
             settle_s=SETTLE_S,
             faults=Breaking(sharded.valkey, Random(seed), kinds),
-            **more,
+            people=people,
         ).run()
 
 

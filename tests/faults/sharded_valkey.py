@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class ValkeyCluster:
             ]
             await _join(nodes)
             async with nodes[0].client() as client:
-                slot = int(await _ask(client, "CLUSTER KEYSLOT", key))
+                slot = int(await command(client, "CLUSTER KEYSLOT", key))
             cluster = cls({node.port: node for node in nodes}, slot)
             await cluster.wait_until_whole()
             yield cluster
@@ -99,14 +100,14 @@ class ValkeyCluster:
         nodes = await self._nodes()
         target = next(node for node in nodes if node.is_primary and node.id != source.id)
         async with self._client(source) as old, self._client(target) as new:
-            await _ask(new, "CLUSTER SETSLOT", self.slot, "IMPORTING", source.id)
-            await _ask(old, "CLUSTER SETSLOT", self.slot, "MIGRATING", target.id)
-            while keys := await _ask(old, "CLUSTER GETKEYSINSLOT", self.slot, _KEYS_AT_ONCE):
+            await command(new, "CLUSTER SETSLOT", self.slot, "IMPORTING", source.id)
+            await command(old, "CLUSTER SETSLOT", self.slot, "MIGRATING", target.id)
+            while keys := await command(old, "CLUSTER GETKEYSINSLOT", self.slot, _KEYS_AT_ONCE):
                 where = ("127.0.0.1", target.port, "", 0, 5000, "REPLACE", "KEYS")
-                await _ask(old, "MIGRATE", *where, *keys)
+                await command(old, "MIGRATE", *where, *keys)
                 await asyncio.sleep(pause_s)
             for client in (new, old):
-                await _ask(client, "CLUSTER SETSLOT", self.slot, "NODE", target.id)
+                await command(client, "CLUSTER SETSLOT", self.slot, "NODE", target.id)
         await self.wait_until_owner_is_not(self.nodes[source.port])
 
     def _client(self, node: _Node) -> contextlib.AbstractAsyncContextManager[redis.asyncio.Redis]:
@@ -124,13 +125,13 @@ class ValkeyCluster:
         views = [view for valkey in self.nodes.values() if (view := await _view_of(valkey)) is not None]
         if not views:
             raise LookupError("no node answers")
-        return max(views)[1]
+        return max(views, key=itemgetter(0))[1]
 
     async def _is_whole(self) -> bool:
         for valkey in self.nodes.values():
             try:
                 async with valkey.client() as client:
-                    info = await _ask(client, "CLUSTER INFO")
+                    info = await command(client, "CLUSTER INFO")
                     replication = await client.info("replication")
             except (RedisError, OSError):
                 return False
@@ -148,8 +149,8 @@ class ValkeyCluster:
 async def _view_of(valkey: Valkey) -> tuple[int, list[_Node]] | None:
     try:
         async with asyncio.timeout(1), valkey.client() as client:
-            info = await _ask(client, "CLUSTER INFO")
-            told = await client.execute_command("CLUSTER NODES", target_nodes=None)
+            info = await command(client, "CLUSTER INFO")
+            told = await command(client, "CLUSTER NODES")
     except (RedisError, OSError, TimeoutError):
         return None
     nodes = [_read(address, node) for address, node in told.items()]
@@ -166,24 +167,20 @@ def _read(address: str, node: Mapping[str, Any]) -> _Node:
     )
 
 
-async def _ask(client: redis.asyncio.Redis, *words: object) -> Any:
-    return await command(client, *words)
-
-
 async def _join(nodes: Sequence[Valkey]) -> None:
     async with contextlib.AsyncExitStack() as stack, asyncio.timeout(_WITHIN_S):
         clients = [await stack.enter_async_context(node.client()) for node in nodes]
-        ids = [(await _ask(client, "CLUSTER MYID")).decode() for client in clients]
+        ids = [(await command(client, "CLUSTER MYID")).decode() for client in clients]
         for number, client in enumerate(clients[:PRIMARIES]):
             first, last = SLOTS * number // PRIMARIES, SLOTS * (number + 1) // PRIMARIES
-            await _ask(client, "CLUSTER ADDSLOTSRANGE", first, last - 1)
-            await _ask(client, "CLUSTER SET-CONFIG-EPOCH", number + 1)
+            await command(client, "CLUSTER ADDSLOTSRANGE", first, last - 1)
+            await command(client, "CLUSTER SET-CONFIG-EPOCH", number + 1)
         for client in clients[1:]:
-            await _ask(client, "CLUSTER MEET", "127.0.0.1", nodes[0].port)
+            await command(client, "CLUSTER MEET", "127.0.0.1", nodes[0].port)
         for number, client in enumerate(clients[PRIMARIES:]):
             while True:
                 try:
-                    await _ask(client, "CLUSTER REPLICATE", ids[number])
+                    await command(client, "CLUSTER REPLICATE", ids[number])
                     break
                 except RedisError:  # it has not heard of that node yet
                     await asyncio.sleep(0.05)
