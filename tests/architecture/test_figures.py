@@ -3,6 +3,7 @@
 import re
 
 from benchmarks.__main__ import PARTS
+
 from tests.architecture.sources import PROJECT
 
 

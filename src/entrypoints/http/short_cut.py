@@ -4,7 +4,6 @@ The same checks, the same answer: whatever is not the plain case goes on to the 
 run over both.
 """
 
-import asyncio
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,6 +18,7 @@ from domain.user import UserId
 from entrypoints.http import limits
 from entrypoints.http.access import Doorkeeper, needed_right
 from entrypoints.http.limits import class_of_request, granted, took_too_long
+from entrypoints.http.patience import Patience
 from entrypoints.http.problems import PROBLEM_JSON, told_problem
 from entrypoints.http.requests import JSON
 from entrypoints.http.resources import UserResource
@@ -40,6 +40,7 @@ class ShortCut:
         self._doorkeeper = Doorkeeper(use_cases.access)
         self._limiter = use_cases.limiter
         self._get_user = use_cases.get_user
+        self._patience = Patience(limits.ANSWER_WITHIN_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         user_id = _asked_for(scope)
@@ -51,8 +52,7 @@ class ShortCut:
         try:
             caller = await self._doorkeeper.admitted(scope, _RIGHT)
             headers = await granted(self._limiter, caller, _KIND)
-            async with asyncio.timeout(limits.ANSWER_WITHIN_S):
-                read = await self._get_user(user_id)
+            read = await self._patience.wait_for(self._get_user(user_id))
             status, media_type, body = HTTPStatus.OK, JSON, _encode(UserResource.of(read.value))
             headers |= headers_of(read)
         except Exception as error:  # noqa: BLE001  # as on every route, each is told as a problem
