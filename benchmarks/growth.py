@@ -44,7 +44,7 @@ _ADD_MESSAGES = """
     INSERT INTO messages (occasion_on, user_id, kind, status, due_at, expires_at, timezone, wall_time,
         attempt, fence, sent_at, created_at, updated_at)
     SELECT on_date, md5('person ' || n)::uuid, kind, 'SENT', on_date + time '08:00', on_date + time '08:00' + interval '1 d',
-        'Europe/Berlin', '09:00', 1, 1, on_date + time '08:00', on_date, on_date
+        'Europe/Berlin', 'exact', 1, 1, on_date + time '08:00', on_date, on_date
     FROM generate_series($1::int, $2::int) AS n
     CROSS JOIN LATERAL (VALUES ('BIRTHDAY', n % 365), ('ANNIVERSARY', (n * 7 + 31) % 365)) AS k (kind, day)
     CROSS JOIN LATERAL (SELECT make_date($3, 1, 1) + k.day AS on_date) AS d
