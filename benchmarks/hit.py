@@ -49,6 +49,8 @@ class _Contestant:
     rival: Rival
     running: Running
     samples: list[Sample] = attrs.field(factory=list)
+    processor_us: list[float] = attrs.field(factory=list)
+    """Of its own processor time, for each request."""
     checked: list[str] = attrs.field(factory=list)
     """By X-Cache, what the answers said that were compared."""
 
@@ -163,6 +165,7 @@ def _report(contestants: Sequence[_Contestant], absent: Mapping[Rival, str], pla
     per_s = {rival: Spread.of([sample.per_s for sample in one.samples]) for rival, one in found.items()}
     p50 = {rival: Spread.of([sample.p50_ms for sample in one.samples]) for rival, one in found.items()}
     p99 = {rival: Spread.of([sample.p99_ms for sample in one.samples]) for rival, one in found.items()}
+    spent = {rival: Spread.of(one.processor_us) for rival, one in found.items()}
     limit = per_s[LIMIT].median
     rows = [
         [
@@ -171,11 +174,14 @@ def _report(contestants: Sequence[_Contestant], absent: Mapping[Rival, str], pla
             f"{per_s[rival].median / limit:.2f}",
             p50[rival].shown(2),
             p99[rival].shown(1),
+            spent[rival].shown(),
             f"{len(one.checked):,}",
         ]
         for rival, one in found.items()
     ]
-    rows += [[rival.what, f"left out: {why} is not there", "", "", "", ""] for rival, why in absent.items()]
+    rows += [
+        [rival.what, f"left out: {why} is not there", "", "", "", "", ""] for rival, why in absent.items()
+    ]
     findings = []
     for rival in (OURS, OPEN):
         hits = found[rival].checked
@@ -206,7 +212,13 @@ def _report(contestants: Sequence[_Contestant], absent: Mapping[Rival, str], pla
             "(so high that they refuse nobody); the others do none of that."
         ),
         tables=[
-            ("", Table(["", "requests/s", "of the limit", "p50 ms", "p99 ms", "compared"], rows)),
+            (
+                "",
+                Table(
+                    ["", "requests/s", "of the limit", "p50 ms", "p99 ms", "processor, µs each", "compared"],
+                    rows,
+                ),
+            ),
         ],
         plots=[
             Bars(

@@ -117,8 +117,7 @@ async def _serve(
                 server_header=False,
             )
         )
-        # What the start has made stays: the collector need not look through it again and again, which makes every
-        # hundredth request wait for it.
+        # What the start has made stays: some request would have to wait each time that the collector looks through it.
         gc.collect()
         gc.freeze()
         jobs = asyncio.create_task(_run(opened.jobs(), stopping))

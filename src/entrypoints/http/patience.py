@@ -1,4 +1,4 @@
-"""An end to waiting, for many requests with one timer: one for each would cost a hit a tenth of its time."""
+"""An end to waiting, for all requests with one timer: one for each would cost more than a look into the cache."""
 
 import asyncio
 from collections.abc import Awaitable

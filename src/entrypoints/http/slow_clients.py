@@ -23,8 +23,8 @@ _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0
 class ImpatientProtocol(HttpToolsProtocol):
     """One connection; at any time at most one of its timers for what comes in is running, and one for what goes out.
 
-    The one for what comes in is not stopped and started with each request, which would cost each of them a tenth of
-    an answer: when it rings, it looks whether anything is late, and until when it is to sleep again.
+    The one for what comes in is not stopped and started twice with each request: when it rings, it looks whether
+    anything is late, and until when it is to sleep again.
     """
 
     _incoming: asyncio.TimerHandle | None = None
