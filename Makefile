@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check faults chaos schema-test fuzz audit format requirements clean
+.PHONY: help setup run test check faults faults-cluster chaos schema-test fuzz audit bench format requirements clean
 
 help: ## list what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,15 @@ test: check ## every test, with real servers
 faults: setup ## break what the cache stands on for SECONDS=600 under load and look for stale reads; SEED=n repeats
 	$(BIN)/python -m tests.faults --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
 		--service $(or $(SERVICE),ours)
+
+faults-cluster: setup ## the same over a Valkey Cluster of six nodes: failovers, resharding, for SECONDS=600
+	$(BIN)/python -m tests.faults.sharded --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
+		--service $(or $(SERVICE),ours)
+
+bench: setup ## measure beside peers and limits, into docs/benchmarks; PART=hit for one part, QUICK=1 for a short look
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --editable '.[peers]'
+	@if command -v npm >/dev/null; then npm ci --silent --prefix benchmarks/peers/fastify; fi
+	$(BIN)/python -m benchmarks $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)
 
 chaos: setup ## break processes and PostgreSQL while messages fall due, for SECONDS=600, MESSAGES=100000; SEED=n repeats
 	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),600) --messages $(or $(MESSAGES),100000) \

@@ -1,10 +1,9 @@
-"""How much the cache spares the database: python -m benchmarks.database_load [--seconds 60].
+"""How much the cache spares the database, which counts its own statements.
 
-95 % reads and 5 % writes, people chosen by Zipf(1.0) among 100,000; the database counts its own statements.
-What is measured is the steady state: everybody was read once before.
+95 % reads and 5 % writes; of the reads one in twenty asks for a list of today. People are chosen by Zipf(1.0)
+among 100,000. What is measured is the steady state: everybody was read once before.
 """
 
-import argparse
 import asyncio
 import itertools
 import random
@@ -16,25 +15,19 @@ from uuid import UUID
 
 import asyncpg
 import attrs
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from benchmarks.http_client import Connection
+from benchmarks.people import PEOPLE, add_people
+from benchmarks.report import Report, Table
 from benchmarks.running import Servers, running_servers, running_service
 
-PEOPLE = 100_000
 CONNECTIONS = 16
 READS = 0.95
+LISTS = 0.05
 _READS_OF_PEOPLE = "query LIKE 'SELECT%FROM users%WHERE users.deleted_at IS NULL AND users.id = %'"
-
-_ADD_PEOPLE = """
-    INSERT INTO users (id, first_name, last_name, email, timezone, version,
-        created_at, updated_at, birthday_known_at, anniversary_known_at)
-    SELECT md5('person ' || n)::uuid, 'Person', 'Number ' || n, 'p' || n || '@example.com',
-        'Europe/Berlin', 1, now(), now(), now(), now()
-    FROM generate_series(1, $1::int) AS n
-"""
+_LISTS_COMPUTED = "query LIKE '%uuid_send(user_id)%'"
+_AIMS = {"user reads": 0.8, "lists computed": 0.8, "all statements": 0.6}
 
 
 @attrs.frozen
@@ -43,37 +36,40 @@ class Load:
 
     requests: int
     sources: Counter[str]
-    reads_of_people: int
-    statements: int
+    statements: dict[str, int]
+
+    def per_request(self, what: str) -> float:
+        return self.statements[what] / self.requests
 
 
-async def measure(servers: Servers, *, cached: bool, seconds: float) -> Load:
-    """Put load on a service that has been asked for everybody before."""
+async def measure(seconds: float) -> Report:
+    """Put the same load on the service without its cache and with it."""
+    async with running_servers() as servers:
+        loads = {cached: await _measure(servers, cached=cached, seconds=seconds) for cached in (False, True)}
+    return _report(loads[False], loads[True], seconds)
+
+
+async def _measure(servers: Servers, *, cached: bool, seconds: float) -> Load:
     database = await asyncpg.connect(servers.database_url)
     try:
         await database.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         async with running_service(servers, cached=cached) as port:
-            people = await _people(database)
+            people = await add_people(database)
             if cached:
                 await _warm_up(port, people)
             await database.execute("SELECT pg_stat_statements_reset()")
             sources = await _drive(port, people, seconds)
-            reads, statements = await database.fetchrow(
+            counted = await database.fetchrow(
                 f"""
-                SELECT coalesce(sum(calls) FILTER (WHERE {_READS_OF_PEOPLE}), 0)::int, sum(calls)::int
+                SELECT coalesce(sum(calls) FILTER (WHERE {_READS_OF_PEOPLE}), 0)::int AS "user reads",
+                    coalesce(sum(calls) FILTER (WHERE {_LISTS_COMPUTED}), 0)::int AS "lists computed",
+                    sum(calls)::int AS "all statements"
                 FROM pg_stat_statements WHERE query !~* '^(begin|commit|rollback)'
-                """  # noqa: S608  # the part is our own literal
+                """  # noqa: S608  # the parts are our own literals
             )
-        return Load(sources.total(), sources, reads, statements)
+        return Load(sources.total(), sources, dict(counted))
     finally:
         await database.close()
-
-
-async def _people(database: asyncpg.Connection) -> Sequence[UUID]:
-    if not await database.fetchval("SELECT count(*) FROM users"):
-        await database.execute(_ADD_PEOPLE, PEOPLE)
-        await database.execute("VACUUM ANALYZE users")
-    return [row[0] for row in await database.fetch("SELECT id FROM users ORDER BY id")]
 
 
 async def _warm_up(port: int, people: Sequence[UUID]) -> None:
@@ -100,12 +96,13 @@ async def _drive(port: int, people: Sequence[UUID], seconds: float) -> Counter[s
         connection = await Connection.open("127.0.0.1", port)
         while time.monotonic() < until:
             for person in chance.choices(people, cum_weights=weights, k=100):
-                if chance.random() < READS:
-                    answer = await connection.request("GET", f"/users/{person}")
-                else:
-                    name = f"Number {chance.randrange(1_000_000)}"
-                    answer = await connection.request("PUT", f"/users/{person}", {"lastName": name})
-                if answer.status != HTTPStatus.OK:
+                is_read, body = chance.random() < READS, None
+                if not is_read:
+                    body = {"lastName": f"Number {chance.randrange(1_000_000)}"}
+                asks_for_list = is_read and chance.random() < LISTS
+                path = "/birthdays/today" if asks_for_list else f"/users/{person}"
+                answer = await connection.request("GET" if is_read else "PUT", path, body)
+                if answer.status != HTTPStatus.OK or (body and answer.json()["lastName"] != body["lastName"]):
                     raise RuntimeError(f"The service answered {answer.status}.")
                 sources[answer.headers.get("x-cache", "write")] += 1
         connection.close()
@@ -116,35 +113,27 @@ async def _drive(port: int, people: Sequence[UUID], seconds: float) -> Counter[s
     return sources
 
 
-def _show(loads: dict[str, Load]) -> None:
-    table = Table("", "requests", "HIT", "user reads per request", "statements per request")
-    for name, load in loads.items():
-        hits = load.sources["HIT"] / (load.requests - load.sources["write"])
-        table.add_row(
-            name,
-            f"{load.requests:,}",
-            f"{hits:.1%}",
-            f"{load.reads_of_people / load.requests:.3f}",
-            f"{load.statements / load.requests:.3f}",
-        )
-    Console().print(table)
-    without, cached = loads["without"], loads["with"]
-    fewer_reads = 1 - cached.reads_of_people / cached.requests / (without.reads_of_people / without.requests)
-    fewer = 1 - cached.statements / cached.requests / (without.statements / without.requests)
-    Console().print(f"user reads {fewer_reads:.1%} fewer, all statements {fewer:.1%} fewer")
-
-
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60)
-    chosen = parser.parse_args()
-    async with running_servers() as servers:
-        loads = {}
-        for name, cached in (("without", False), ("with", True)):
-            Console().print(f"{name} the cache: {chosen.seconds:.0f} s ...")
-            loads[name] = await measure(servers, cached=cached, seconds=chosen.seconds)
-    _show(loads)
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+def _report(without: Load, cached: Load, seconds: float) -> Report:
+    rows = [
+        [
+            what,
+            f"{without.per_request(what):.4f}",
+            f"{cached.per_request(what):.4f}",
+            f"-{1 - cached.per_request(what) / without.per_request(what):.1%}",
+            f"-{aim:.0%}",
+        ]
+        for what, aim in _AIMS.items()
+    ]
+    hits = cached.sources["HIT"] / (cached.requests - cached.sources["write"])
+    return Report(
+        name="database",
+        title="What the cache spares the database",
+        about=(
+            f"{READS:.0%} reads and the rest PUTs, {CONNECTIONS} connections, {seconds:.0f} s each; {LISTS:.0%} of the "
+            f"reads ask for `/birthdays/today`. People by Zipf(1.0) among {PEOPLE:,}, everybody read once before. The "
+            "statements are those that PostgreSQL counted (`pg_stat_statements`), those of the scheduler, of the "
+            f"sweep and of the poll included. {without.requests:,} requests without the cache, {cached.requests:,} "
+            f"with it, of whose reads {hits:.1%} were hits."
+        ),
+        tables=[("", Table(["statements per request", "without", "with", "", "aim"], rows))],
+    )

@@ -82,12 +82,12 @@ async def _make_template(url: str) -> None:
 @contextmanager
 def running_valkey_with_port(settings: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
     """Run a Valkey that listens on a port of this machine, too; lend its address and the port."""
-    port = _free_port()
+    port = free_port_of_node()
     with running_valkey({"port": str(port), "bind": "127.0.0.1", **(settings or {})}) as url:
         yield url, port
 
 
-def _free_port() -> int:
+def free_port_of_node() -> int:
     """Return a port on which nobody listens, nor on the one 10,000 above it: nodes of a Cluster need both."""
     while True:
         with socket.socket() as first, socket.socket() as second:

@@ -62,7 +62,8 @@ class PrometheusMetrics(Metrics, CacheObserver):
         self._clients = gauge("cache_connected_clients", "Connections that the server has.")
         self._hit_rate = gauge("cache_hit_rate", "Hits of all look-ups of this process, from 0 to 1.")
         self._poll_age.set_function(self._since_poll)
-        # Looked up once: this is on the way of every read.
+        # Looked up once: this is on the way of every request, and of every read.
+        self._served: dict[tuple[str, str, int], Callable[[float], None]] = {}
         self._reads = {source: self._operations.labels("read", source.value.lower()).inc for source in Source}
         # From 0: what is there from 1 on has not increased, and its alert would stay silent the first time.
         for horizon_s in (0.0, *HORIZONS_S):
@@ -76,7 +77,11 @@ class PrometheusMetrics(Metrics, CacheObserver):
     # What everybody tells
 
     def request_served(self, method: str, route: str, status: int, seconds: float) -> None:
-        self._requests.labels(method, route, str(status)).observe(seconds)
+        served = (method, route, status)
+        observe = self._served.get(served)
+        if observe is None:
+            observe = self._served[served] = self._requests.labels(method, route, str(status)).observe
+        observe(seconds)
 
     def operation_ended(self, operation: str, result: str, seconds: float) -> None:
         self._operations.labels(operation, result).inc()

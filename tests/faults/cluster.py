@@ -193,8 +193,9 @@ class Cluster:
             await replica.follow(primary)
             proxies = [await stack.enter_async_context(Proxy.opened(primary.port)) for _ in range(processes)]
             started = [
-                Process(service, port := free_port(), _environment(folder, number, port, url, proxy), log)
+                Process(service, port := free_port(), environment_of(folder, number, port, url, cache), log)
                 for number, proxy in enumerate(proxies)
+                for cache in [f"redis://127.0.0.1:{proxy.port}/0"]
                 for log in [folder / f"process-{number}.log"]
             ]
             for process in started:
@@ -203,12 +204,15 @@ class Cluster:
             yield cls(Postgres(url, data.path / "postgres"), primary, replica, proxies, started)
 
 
-def _environment(folder: Path, number: int, port: int, database_url: str, proxy: Proxy) -> Mapping[str, str]:
+def environment_of(
+    folder: Path, number: int, port: int, database_url: str, redis_url: str
+) -> Mapping[str, str]:
+    """Return what a process is told of where everything is."""
     return {
         **environment(folder / f"process-{number}", port),
         "PYTHONPATH": f"{SOURCES}{os.pathsep}{Path(__file__).parents[2]}",
         "DATABASE_URL": database_url,
-        "REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0",
+        "REDIS_URL": redis_url,
         "BIRTHDAYS_CHANNEL": "maildir",
         "BIRTHDAYS_AUTH": "off",  # as its peers, which know no keys
     }

@@ -27,6 +27,7 @@ PEERS: Mapping[str, Peer] = {
     "litestar": Peer("Litestar's response cache"),
     "cashews": Peer("FastAPI, cashews", ("fastapi", "cashews")),
     "aiocache": Peer("FastAPI, aiocache", ("fastapi", "aiocache")),
+    "fastapi_cache": Peer("FastAPI, fastapi-cache2", ("fastapi", "fastapi_cache")),
 }
 SERVICES: Mapping[str, Service] = {
     "ours": OURS,
@@ -37,7 +38,7 @@ SERVICES: Mapping[str, Service] = {
         for part in PARTS
     },
     **{
-        name: Service(peer.what, (sys.executable, "-m", f"tests.faults.peers.{name}_peer"))
+        name: Service(peer.what, (sys.executable, "-m", f"benchmarks.peers.{name}_peer"))
         for name, peer in PEERS.items()
     },
 }

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
@@ -12,7 +12,7 @@ import redis.asyncio
 
 from adapters.embedded.servers import _valkey_program
 from adapters.embedded.supervisor import account_for, launch
-from tests.service.running import free_port
+from tests.servers import free_port_of_node
 
 _START_WITHIN_S = 10.0
 
@@ -23,13 +23,15 @@ class Valkey:
 
     folder: Path
     port: int
+    settings: Sequence[str] = ()
     _process: asyncio.subprocess.Process | None = None
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def running(cls, folder: Path) -> AsyncIterator["Valkey"]:
+    async def running(cls, folder: Path, *settings: str) -> AsyncIterator["Valkey"]:
+        """Run one; *settings* are further ones of its command line."""
         folder.mkdir(parents=True)
-        server = cls(folder, free_port())
+        server = cls(folder, free_port_of_node(), settings)
         try:
             await server.start()
             yield server
@@ -43,6 +45,7 @@ class Valkey:
             *("--dir", str(self.folder), "--port", str(self.port), "--bind", "127.0.0.1"),
             *("--appendonly", "no", "--save", "", "--daemonize", "no"),
             *("--repl-diskless-sync-delay", "0"),
+            *self.settings,
         ]
         with (self.folder / "log").open("ab") as output:
             self._process = await launch(command, account_for(self.folder), SIGKILL, output)

@@ -122,7 +122,7 @@ def test_what_the_application_needs_is_opened_and_closed_with_it(use_cases: UseC
         yield
         course.append("closed")
 
-    with TestClient(with_edges(create_app(use_cases, lifespan=[lent]), use_cases.metrics)) as client:
+    with TestClient(with_edges(create_app(use_cases, lifespan=[lent]), use_cases)) as client:
         assert client.get("/health/live").status_code == HTTPStatus.OK
         assert course == ["opened"]
     assert course == ["opened", "closed"]
@@ -133,7 +133,7 @@ def test_two_applications_do_not_know_each_other(use_cases: UseCases, ada: str) 
     found = []
     for app, of in ((create_app(use_cases), use_cases), (create_app(other), other)):
         assert not app.debug
-        with TestClient(with_edges(app, of.metrics)) as client:
+        with TestClient(with_edges(app, of)) as client:
             found.append(client.get(ada, headers=AS_ADMIN).status_code)
     assert found == [HTTPStatus.OK, HTTPStatus.NOT_FOUND]
 

@@ -18,7 +18,7 @@ from domain.access import Scope
 from domain.user import UserId
 from entrypoints.http import limits as http_limits
 from entrypoints.http.use_cases import UseCases
-from tests.http.world import ADA, AS_ADMIN, NO_MESSAGE, Api, app_of, client_of, problem, use_cases_of
+from tests.http.world import ADA, AS_ADMIN, NO_MESSAGE, NOBODY, Api, app_of, client_of, problem, use_cases_of
 from tests.use_cases.service import Service
 
 
@@ -132,6 +132,24 @@ async def test_an_answer_that_takes_too_long_is_given_up(
         status, _ = await asyncio.create_task(ask(app, f"/messages/{NO_MESSAGE}/cancel", nothing_said))
     assert status == HTTPStatus.SERVICE_UNAVAILABLE
     assert (await ask(app, "/users"))[0] == HTTPStatus.OK
+
+
+class Stuck(MemoryUserReader):
+    """Finds nobody in time."""
+
+    __slots__ = ()
+
+    async def get(self, user_id: UserId) -> UserView | None:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+def test_a_person_who_is_not_found_in_time_is_given_up(
+    service: Service, state: SchedulerState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_limits, "ANSWER_WITHIN_S", 0.05)
+    with client_of(use_cases_of(service, state, users=Stuck(service.store))) as client:
+        problem(client.get(f"/users/{NOBODY}"), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class Pondering(MemoryUserReader):

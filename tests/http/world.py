@@ -131,7 +131,7 @@ def client_of(use_cases: UseCases) -> TestClient[ASGIApp]:
 
 
 def app_of(use_cases: UseCases) -> ASGIApp:
-    return with_edges(shared_app.over(use_cases), use_cases.metrics)
+    return with_edges(shared_app.over(use_cases), use_cases)
 
 
 @attrs.frozen

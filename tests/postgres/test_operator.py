@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.postgres.message_reader import page_of
 from adapters.postgres.operator_reader import DUE, IN_NEED_COUNTS, LATENESS, LATEST_IN_NEED, NEXT, finding
+from domain.message import Status
 from tests.contract.adapters import START
 from tests.postgres.test_lists import fill, nodes
 
@@ -78,6 +80,30 @@ async def test_every_look_at_the_ledger_is_by_an_index(filled: AsyncEngine) -> N
         lateness = await plan_of(connection, LATENESS, {"days": days})
         assert looked_at(lateness, "messages") <= 2 * a_day
         assert "pkey" in indexes(lateness)
+
+
+@pytest.mark.parametrize(
+    "statuses",
+    (
+        [Status.SCHEDULED],
+        [Status.RETRYING],
+        [Status.SENDING],
+        [Status.SENT],
+        [Status.FAILED],
+        [Status.UNKNOWN],
+        [Status.CANCELLED, Status.SKIPPED],
+        list(Status),
+        [],
+    ),
+    ids=str,
+)
+async def test_a_page_of_the_ledger_is_read_and_not_looked_for(
+    filled: AsyncEngine, statuses: list[Status]
+) -> None:
+    query = page_of(None, 101, statuses, None).compile(filled, compile_kwargs={"literal_binds": True})
+    async with filled.connect() as connection:
+        plan = await plan_of(connection, text(str(query)), {})
+    assert looked_at(plan, "messages") <= 101 * max(1, len(statuses)) + 1000, indexes(plan)
 
 
 @pytest.mark.parametrize(

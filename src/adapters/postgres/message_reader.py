@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select, text
+from sqlalchemy import Select, and_, or_, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import connected
@@ -67,18 +67,9 @@ class PostgresMessageReader(MessageReader):
         statuses: Sequence[Status] = (),
         user_id: UserId | None = None,
     ) -> Page[MessageView]:
-        columns = messages.c
-        query = select(messages).order_by(
-            columns.occasion_on.desc(), columns.user_id.desc(), columns.kind.desc()
-        )
-        if statuses:
-            query = query.where(columns.status.in_([str(status) for status in statuses]))
-        if user_id is not None:
-            query = query.where(columns.user_id == user_id)
-        if after is not None:
-            query = _before(query, after)
+        query = page_of(after, limit + 1, statuses, user_id)
         async with connected(self._engine) as connection:
-            rows = await connection.execute(query.limit(limit + 1))
+            rows = await connection.execute(query)
             views = [MessageView.of(to_message(row)) for row in rows]
         return Page(views[:limit], len(views) > limit)
 
@@ -105,6 +96,30 @@ class PostgresMessageReader(MessageReader):
         except StoreUnavailable:
             return False
         return True
+
+
+def page_of(
+    after: MessageKey | None, limit: int, statuses: Sequence[Status], user_id: UserId | None
+) -> Select[Any]:
+    """Return the statement for a page; of each of several statuses it takes as many, so that each has its index."""
+    columns = messages.c
+    newest_first = columns.occasion_on.desc(), columns.user_id.desc(), columns.kind.desc()
+    query = select(messages)
+    if user_id is not None:
+        query = query.where(columns.user_id == user_id)
+    if after is not None:
+        query = _before(query, after)
+    if len(statuses) > 1:
+        parts = [
+            query.where(columns.status == str(status)).order_by(*newest_first).limit(limit).subquery()
+            for status in dict.fromkeys(statuses)
+        ]
+        found = union_all(*(select(part) for part in parts)).subquery()
+        of = found.c
+        return select(found).order_by(of.occasion_on.desc(), of.user_id.desc(), of.kind.desc()).limit(limit)
+    if statuses:
+        query = query.where(columns.status == str(statuses[0]))
+    return query.order_by(*newest_first).limit(limit)
 
 
 def _before(query: Select[Any], key: MessageKey) -> Select[Any]:

@@ -56,6 +56,7 @@ IN_FORCE: Mapping[str, Callable[[Settings], object]] = {
     "BIRTHDAYS_BURST": lambda s: s.burst,
     "BIRTHDAYS_RETENTION_DAYS": lambda s: s.retention.days,
     "BIRTHDAYS_LOG_FORMAT": lambda s: s.log_format,
+    "BIRTHDAYS_DRAIN_S": lambda s: f"{s.drain_s:g}",
 }
 """What each setting is once its default is known; a test compares the names with those that are read."""
 

@@ -25,7 +25,7 @@ class WebServer(uvicorn.Server):
 
 def web_server(use_cases: UseCases, application: ASGIApp, *, stop_within_s: float) -> WebServer:
     """Return the server of the application over *use_cases*."""
-    edged = with_edges(application, use_cases.metrics)
+    edged = with_edges(application, use_cases)
     return WebServer(
         uvicorn.Config(
             letting_go(edged, use_cases.leaving),

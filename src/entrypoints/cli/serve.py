@@ -1,6 +1,7 @@
 """The command that runs the service: API and scheduler, on servers of its own unless told otherwise."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Sequence
@@ -92,6 +93,9 @@ async def _serve(
         stop_within_s = STOP_WITHIN_S + chosen.drain_s
         server = web_server(use_cases, create_app(use_cases), stop_within_s=stop_within_s)
         stopping = asyncio.Event()
+        # What the start has made stays: some request would have to wait each time that the collector looks through it.
+        gc.collect()
+        gc.freeze()
         jobs = asyncio.create_task(_run(opened.jobs(), stopping))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         _greet(address, opened, chosen, door)

@@ -57,15 +57,19 @@ class Doorkeeper(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         right = needed_right(scope["route_handler"])
         if right is not None and method_of(scope) != "OPTIONS":
-            caller = await self._caller(scope)
-            if not caller.allows(right):
-                raise RequestRefused(
-                    HTTPStatus.FORBIDDEN,
-                    f"This needs the scope {right}, which this key has not.",
-                    headers=_challenge(error="insufficient_scope", scope=right.value),
-                )
-            scope["state"][_CALLER] = caller
+            scope["state"][_CALLER] = await self.admitted(scope, right)
         await next_app(scope, receive, send)
+
+    async def admitted(self, scope: Scope, right: Right) -> ApiKey:
+        """Return who asks. Raises RequestRefused where that is nobody who may."""
+        caller = await self._caller(scope)
+        if not caller.allows(right):
+            raise RequestRefused(
+                HTTPStatus.FORBIDDEN,
+                f"This needs the scope {right}, which this key has not.",
+                headers=_challenge(error="insufficient_scope", scope=right.value),
+            )
+        return caller
 
     async def _caller(self, scope: Scope) -> ApiKey:
         headers = dict(scope["headers"])

@@ -1,11 +1,11 @@
 """The application: routes, problems, the document of the API, and what surrounds every request."""
 
 import re
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
-from uuid import uuid4
 
 import attrs
 import structlog
@@ -17,9 +17,8 @@ from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
-from application.observing import Metrics
 from entrypoints.http.access import Doorkeeper
 from entrypoints.http.channel import ChannelController
 from entrypoints.http.exports import ExportController
@@ -39,6 +38,7 @@ from entrypoints.http.page.routes import PageController
 from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
 from entrypoints.http.problems import answer_problem
 from entrypoints.http.repeats import Repeats
+from entrypoints.http.short_cut import ShortCut
 from entrypoints.http.templates import TemplateController
 from entrypoints.http.use_cases import UseCases
 from entrypoints.http.users import UserController
@@ -136,8 +136,9 @@ def _without_pages(answer: Response[bytes]) -> Response[bytes]:
     return answer
 
 
-def with_edges(app: ASGIApp, metrics: Metrics) -> ASGIApp:
+def with_edges(app: ASGIApp, use_cases: UseCases) -> ASGIApp:
     """Wrap the whole application, unknown routes included: HEAD, request ids, the log line and metrics."""
+    short_cut, metrics = ShortCut(app, use_cases), use_cases.metrics
 
     async def outer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -149,22 +150,24 @@ def with_edges(app: ASGIApp, metrics: Metrics) -> ASGIApp:
             inner["method"] = "GET"
         edge = _Edge(scope=inner, send=send, is_head=scope["method"] == "HEAD", request_id=_request_id(scope))
         started_s = time.perf_counter()
-        with bound_contextvars(request_id=edge.request_id.decode()):
-            try:
-                await app(inner, receive, edge)
-            finally:
-                route = str(inner.get("path_template", "unknown"))
-                duration_s = time.perf_counter() - started_s
-                # A method can be any word that somebody sends.
-                method = scope["method"] if scope["method"] in _METHODS else "unknown"
-                metrics.request_served(method, route, edge.status, duration_s)
-                log.info(
-                    "request_served",
-                    method=method,
-                    route=route,
-                    status=edge.status,
-                    duration_ms=round(duration_s * 1000, 2),
-                )
+        # Not bound_contextvars: it looks through all variables first, on the way of every request.
+        tokens = bind_contextvars(request_id=edge.request_id.decode())
+        try:
+            await short_cut(inner, receive, edge)
+        finally:
+            route = str(inner.get("path_template", "unknown"))
+            duration_s = time.perf_counter() - started_s
+            # A method can be any word that somebody sends.
+            method = scope["method"] if scope["method"] in _METHODS else "unknown"
+            metrics.request_served(method, route, edge.status, duration_s)
+            log.info(
+                "request_served",
+                method=method,
+                route=route,
+                status=edge.status,
+                duration_ms=round(duration_s * 1000, 2),
+            )
+            reset_contextvars(**tokens)
 
     return outer
 
@@ -211,5 +214,5 @@ class _Edge:
 
 
 def _request_id(scope: Scope) -> bytes:
-    given = dict(scope["headers"]).get(b"x-request-id", b"")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex.encode()
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16).encode()

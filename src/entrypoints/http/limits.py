@@ -10,6 +10,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from application.limiting import WINDOW_S, Limiter, Permit, RequestClass
+from domain.access import ApiKey
 from domain.access import Scope as Right
 from entrypoints.http.access import caller_of, method_of, needed_right
 from entrypoints.http.operations import Documented
@@ -51,16 +52,10 @@ class Throttle(ASGIMiddleware):
             await next_app(scope, receive, send)
             return
         kind = class_of_request(scope["route_handler"], method_of(scope))
-        permit = await self._limiter.ask(caller.id, kind)
-        if not permit.is_granted:
-            raise RequestRefused(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"This key has had its {permit.limit} requests of this kind for this minute.",
-                headers={**_told(permit), "Retry-After": str(permit.reset_s)},
-            )
+        headers = await granted(self._limiter, caller, kind)
         with self._slot(kind):
             seconds = FILE_WITHIN_S if _takes_long(scope["route_handler"]) else ANSWER_WITHIN_S
-            await _in_time(scope, receive, _with_headers(send, _told(permit)), next_app, seconds)
+            await _in_time(scope, receive, _with_headers(send, headers), next_app, seconds)
 
     @contextmanager
     def _slot(self, kind: RequestClass) -> Iterator[None]:
@@ -80,6 +75,25 @@ class Throttle(ASGIMiddleware):
             self._imports_free += 1
 
 
+async def granted(limiter: Limiter, caller: ApiKey, kind: RequestClass) -> dict[str, str]:
+    """Take a permit, and return what is told of it. Raises RequestRefused where there is none left."""
+    permit = await limiter.ask(caller.id, kind)
+    if not permit.is_granted:
+        raise RequestRefused(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"This key has had its {permit.limit} requests of this kind for this minute.",
+            headers={**_told(permit), "Retry-After": str(permit.reset_s)},
+        )
+    return _told(permit)
+
+
+def took_too_long() -> RequestRefused:
+    return RequestRefused(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "This took too long and was given up; it may or may not have happened. Read before you repeat it.",
+    )
+
+
 async def _in_time(scope: Scope, receive: Receive, send: Send, next_app: ASGIApp, seconds: float) -> None:
     is_begun = False
 
@@ -94,10 +108,7 @@ async def _in_time(scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
     except TimeoutError:
         if is_begun:
             raise
-        raise RequestRefused(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "This took too long and was given up; it may or may not have happened. Read before you repeat it.",
-        ) from None
+        raise took_too_long() from None
 
 
 def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:

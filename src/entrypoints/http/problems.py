@@ -130,10 +130,16 @@ def _problem(status: HTTPStatus, detail: str | None, errors: Sequence[FieldProbl
 
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Litestar's exception handler for everything."""
+    problem, headers = told_problem(request.method, error)
+    return Response(problem, status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def told_problem(method: str, error: Exception) -> tuple[Problem, dict[str, str] | None]:
+    """Return what the client is told of *error*; one that nobody has foreseen is logged."""
     problem, headers = problem_of(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("request_failed", method=request.method, error=class_of(error), traceback=course_of(error))
-    return Response(problem, status_code=problem.status, media_type=PROBLEM_JSON, headers=headers)
+        log.error("request_failed", method=method, error=class_of(error), traceback=course_of(error))
+    return problem, headers
 
 
 def class_of(error: BaseException) -> str:

@@ -5,6 +5,7 @@ closed after a while. None costs the service more than its connection until then
 """
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 
 import msgspec
@@ -43,9 +44,16 @@ _NO_HTTP = _refusal(
 
 
 class ImpatientProtocol(HttpToolsProtocol):
-    """One connection; at any time at most one of its timers for what comes in is running, and one for what goes out."""
+    """One connection; at any time at most one of its timers for what comes in is running, and one for what goes out.
+
+    The one for what comes in is not stopped and started twice with each request: when it rings, it looks whether
+    anything is late, and until when it is to sleep again.
+    """
 
     _incoming: asyncio.TimerHandle | None = None
+    _late_at: float = 0.0
+    _if_late: Callable[[], None] | None = None
+    """None while nothing is waited for."""
     _outgoing: asyncio.TimerHandle | None = None
     _head_bytes: int | None = 0
     """How much of a head has come; None outside a head."""
@@ -57,7 +65,10 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_incoming()
+        self._if_late = None
+        if self._incoming is not None:
+            self._incoming.cancel()
+            self._incoming = None
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -74,18 +85,18 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._expect_head()
 
     def on_headers_complete(self) -> None:
-        self._stop_incoming()
+        self._if_late = None
         self._head_bytes = None
         super().on_headers_complete()
         self._body_since, self._body_bytes = self.loop.time(), 0
-        self._incoming = self.loop.call_later(BODY_GRACE_S, self._judge_body)
+        self._expect(self._body_since + BODY_GRACE_S, self._judge_body)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._stop_incoming()
+        self._if_late = None
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's signature; its text is its own
@@ -103,9 +114,29 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._outgoing = None
 
     def _expect_head(self) -> None:
-        self._stop_incoming()
         self._head_bytes = 0
-        self._incoming = self.loop.call_later(HEAD_WITHIN_S, self._refuse, _TOO_SLOW)
+        self._expect(self.loop.time() + HEAD_WITHIN_S, self._refuse_late_head)
+
+    def _expect(self, by: float, if_late: Callable[[], None]) -> None:
+        self._late_at, self._if_late = by, if_late
+        if self._incoming is not None and self._incoming.when() > by:
+            self._incoming.cancel()
+            self._incoming = None
+        if self._incoming is None:
+            self._incoming = self.loop.call_at(by, self._look)
+
+    def _look(self) -> None:
+        self._incoming = None
+        if self._if_late is None:
+            return
+        if self.loop.time() < self._late_at:
+            self._incoming = self.loop.call_at(self._late_at, self._look)
+            return
+        if_late, self._if_late = self._if_late, None
+        if_late()
+
+    def _refuse_late_head(self) -> None:
+        self._refuse(_TOO_SLOW)
 
     def _refuse(self, answer: bytes) -> None:
         if not self.transport.is_closing():
@@ -121,11 +152,6 @@ class ImpatientProtocol(HttpToolsProtocol):
             self._body_since = self.loop.time()
         ends_at = self._body_since + BODY_GRACE_S + self._body_bytes / BODY_BYTES_PER_S
         if self.loop.time() < ends_at:
-            self._incoming = self.loop.call_at(ends_at, self._judge_body)
+            self._expect(ends_at, self._judge_body)
         elif not self.transport.is_closing():
             self.transport.abort()
-
-    def _stop_incoming(self) -> None:
-        if self._incoming is not None:
-            self._incoming.cancel()
-            self._incoming = None

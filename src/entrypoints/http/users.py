@@ -210,11 +210,14 @@ def _user_cursor(text: str) -> UserId:
 
 
 def _read_user(request: AnyRequest, read: Read[UserView]) -> Response[Any]:
-    user = read.value
-    headers = {"X-Cache": read.source.value}
-    if is_not_modified(request, etag_of(user.version)):
-        return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers=headers | _validators(user))
-    return _user(user, headers=headers)
+    if is_not_modified(request, etag_of(read.value.version)):
+        return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(read))
+    return Response(UserResource.of(read.value), headers=headers_of(read))
+
+
+def headers_of(read: Read[UserView]) -> dict[str, str]:
+    """Return what is said of a person's record beside it."""
+    return _validators(read.value) | {"X-Cache": read.source.value}
 
 
 def _user(

@@ -13,9 +13,16 @@ DATABASE_URL = os.environ.get("DATABASE_URL", "")
 REDIS_URL = os.environ.get("REDIS_URL", "")
 PORT = int(os.environ.get("BIRTHDAYS_PORT", "0"))
 LIFETIME_S = 3600
+POOL_SIZE = 10
 CACHE_TIMEOUT_S = 0.5
 
-_SHOWN = 'id::text, first_name AS "firstName", last_name AS "lastName", email, version'
+_SHOWN = """
+    id::text, first_name AS "firstName", last_name AS "lastName", email, timezone,
+    make_date(birthday_year, birthday_month, birthday_day)::text AS "birthdayDate",
+    anniversary_on::text AS "anniversaryDate", leap_day_rule AS "leapDayRule", version,
+    to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "createdAt",
+    to_char(updated_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS "updatedAt"
+"""
 
 
 class AddressTaken(Exception):
@@ -30,7 +37,9 @@ class People:
 
     @asynccontextmanager
     async def opened(self, _app: object = None) -> AsyncIterator[None]:
-        self._pool = await asyncpg.create_pool(DATABASE_URL, min_size=0, max_size=10)
+        self._pool = await asyncpg.create_pool(
+            DATABASE_URL, min_size=0, max_size=POOL_SIZE, server_settings={"timezone": "UTC"}
+        )
         try:
             yield
         finally:

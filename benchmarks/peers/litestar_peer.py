@@ -1,5 +1,6 @@
-"""Litestar's response cache, as documented: responses are kept for a minute, and deleted from the store by a write."""
+"""Litestar's response cache, as documented: responses are kept for a while, and deleted from the store by a write."""
 
+import os
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -11,9 +12,9 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.stores.redis import RedisStore
 
-from tests.faults.peers.people import PORT, REDIS_URL, AddressTaken, People, Person
+from benchmarks.peers.people import PORT, REDIS_URL, AddressTaken, People, Person
 
-KEPT_S = 60
+KEPT_S = int(os.environ.get("PEER_KEPT_S", "60"))
 people = People()
 store = RedisStore.with_client(REDIS_URL or "redis://")
 
@@ -71,4 +72,4 @@ app = Litestar(
 )
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=PORT, log_level="warning")
+    uvicorn.run(app, port=PORT, log_level="warning", access_log=False)

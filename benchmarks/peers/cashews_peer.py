@@ -7,7 +7,7 @@ import uvicorn
 from cashews import cache
 from fastapi import FastAPI, HTTPException
 
-from tests.faults.peers.people import CACHE_TIMEOUT_S, PORT, REDIS_URL, AddressTaken, People, Person
+from benchmarks.peers.people import CACHE_TIMEOUT_S, PORT, REDIS_URL, AddressTaken, People, Person
 
 people = People()
 cache.setup(REDIS_URL or "mem://", socket_timeout=CACHE_TIMEOUT_S, socket_connect_timeout=CACHE_TIMEOUT_S)
@@ -64,4 +64,4 @@ async def ready() -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=PORT, log_level="warning")
+    uvicorn.run(app, port=PORT, log_level="warning", access_log=False)

@@ -11,7 +11,7 @@ import uvicorn
 from litestar import Litestar, Response, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from tests.faults.peers.people import (
+from benchmarks.peers.people import (
     CACHE_TIMEOUT_S,
     LIFETIME_S,
     PORT,
@@ -83,4 +83,4 @@ async def ready() -> None:
 app = Litestar([show, find, add, change, ready], lifespan=[people.opened], openapi_config=None)
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=PORT, log_level="warning")
+    uvicorn.run(app, port=PORT, log_level="warning", access_log=False)

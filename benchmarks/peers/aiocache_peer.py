@@ -10,7 +10,7 @@ from aiocache import Cache, cached
 from aiocache.serializers import JsonSerializer
 from fastapi import FastAPI, HTTPException
 
-from tests.faults.peers.people import (
+from benchmarks.peers.people import (
     CACHE_TIMEOUT_S,
     LIFETIME_S,
     PORT,
@@ -83,4 +83,4 @@ async def ready() -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=PORT, log_level="warning")
+    uvicorn.run(app, port=PORT, log_level="warning", access_log=False)
