@@ -23,6 +23,7 @@ from entrypoints.channel_settings import (
     webhook_secrets,
     webhook_url,
 )
+from entrypoints.safety_settings import SafetySettings, safety_settings
 
 T = TypeVar("T")
 
@@ -77,6 +78,7 @@ class Settings:
     burst: int = 100
     lease: timedelta
     audits_per_s: float = 1.0
+    safety: SafetySettings = attrs.field(factory=SafetySettings)
     log_format: str
 
     @property
@@ -129,6 +131,7 @@ class Settings:
                 seconds=read("BIRTHDAYS_LEASE_S", "60" if channel in _FAR else "15", _whole(1, 3600))
             ),
             audits_per_s=float(read("BIRTHDAYS_CACHE_AUDITS_PER_S", "1", _whole(0, 1000))),
+            safety=safety_settings(read),
             log_format=read("BIRTHDAYS_LOG_FORMAT", "auto", _one_of("auto", "json", "console")),
         )
 
