@@ -4,6 +4,7 @@ ApplicationError
 ├── UserNotFound
 ├── MessageNotFound
 ├── KeyNotFound
+├── LinkUnknown             a link out of messages that is not, or no longer, good
 ├── EmailTaken              somebody else has this address
 ├── ExternalIdTaken         somebody else has this id of another system
 ├── ImportNotFound          nobody remembers such an import
@@ -31,6 +32,10 @@ class MessageNotFound(ApplicationError):
 
 class KeyNotFound(ApplicationError):
     """There is no such key."""
+
+
+class LinkUnknown(ApplicationError):
+    """The link is not, or no longer, good."""
 
 
 class EmailTaken(ApplicationError):

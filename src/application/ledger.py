@@ -36,7 +36,7 @@ class ClaimTerms:
     """On what terms a process claims for its channel, batch after batch.
 
     All processes together take at most *rate_per_s* messages a second for a channel, real seconds, after at
-    most *burst* at once; None is no limit.
+    most *burst* at once; None is no limit. Messages to other domains than the allowed ones are skipped.
     """
 
     lease: timedelta
@@ -44,6 +44,7 @@ class ClaimTerms:
     channel: str
     rate_per_s: float | None = None
     burst: int = 100
+    allowed_domains: frozenset[str] | None = None
 
     def pause_until_token(self, tokens: float) -> timedelta:
         """Return how long to wait if there are *tokens*, less than one: for a few at once where they come fast."""

@@ -6,7 +6,8 @@ from typing import Any
 import attrs
 
 from domain.errors import DomainError, InvalidField, InvalidFields
-from domain.user import email_key, tell
+from domain.telling import tell
+from domain.user import email_key
 from domain.written_dates import AS_WRITTEN, DateOrder, DateReading, read_date
 
 PRIVATE_ANNIVERSARY = "private_anniversary"

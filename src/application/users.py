@@ -13,12 +13,14 @@ from application.cached_values import Read
 from application.errors import EmailTaken, UserNotFound, VersionMismatch
 from application.explanation import why
 from application.ports import Clock, MessageReader, UnitOfWork, UnitOfWorkFactory, UserReader
+from application.traces import carry_over
 from application.views import MessageView, Page, UserView, user_of
 from domain.due import SendPolicy, WallTime
 from domain.errors import InvalidField, InvalidFields
 from domain.message import OPEN, MessageKey
-from domain.occasion import LeapDayRule
+from domain.occasion import Kind, LeapDayRule
 from domain.plan import Owed, owed, plan_user
+from domain.telling import OPTED_OUT, tell, told
 from domain.user import (
     Particulars,
     User,
@@ -29,8 +31,6 @@ from domain.user import (
     register,
     remove,
     restore,
-    tell,
-    told,
 )
 
 _NEXT_WITHIN = timedelta(days=8 * 366 + 4)
@@ -45,6 +45,17 @@ def new_user_id(now: datetime) -> UserId:
     milliseconds = max(int(now.timestamp() * 1000), 0)
     number = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
     return UserId(UUID(int=number))
+
+
+async def remember_greetings(
+    uow: UnitOfWork, users: Sequence[User], policy: SendPolicy, now: datetime
+) -> None:
+    """Let the ledger know of greetings to the new addresses of *users* while somebody had them who is erased."""
+    traces = await carry_over(uow.greeted, users, policy, now)
+    if traces:
+        held = await uow.messages.of_users([user.id for user in users])
+        keys = {message.key for messages in held.values() for message in messages}
+        await uow.messages.save([trace for trace in traces if trace.key not in keys])
 
 
 async def replan(uow: UnitOfWork, users: Sequence[User], policy: SendPolicy, now: datetime) -> int:
@@ -70,7 +81,8 @@ class RegisterUser:
 
     async def __call__(self, raw: Mapping[str, str | None]) -> UserView:
         """Raises InvalidFields, EmailTaken."""
-        particulars = told(tell(raw))
+        values = tell(raw)
+        particulars, opted_out = told(values), values.get(OPTED_OUT)
         async with self.unit_of_work() as uow:
             now = await uow.now()
             known = (await uow.users.by_emails([email_key(particulars.email)])).get(
@@ -78,9 +90,10 @@ class RegisterUser:
             )
             if known is not None and known.deleted_at is None:
                 raise EmailTaken
-            user = _registered(known, particulars, now)
+            user = _registered(known, particulars, opted_out, now)
             if known is None:
                 await uow.users.add([user])
+                await remember_greetings(uow, [user], self.policy, now)
             else:
                 await uow.users.save([(known, user)])
             await replan(uow, [user], self.policy, now)
@@ -88,11 +101,13 @@ class RegisterUser:
         return UserView.of(user)
 
 
-def _registered(known: User | None, particulars: Particulars, now: datetime) -> User:
+def _registered(
+    known: User | None, particulars: Particulars, opted_out: frozenset[Kind] | None, now: datetime
+) -> User:
     try:
         if known is None:
-            return register(new_user_id(now), particulars, now)
-        return restore(known, particulars, now)
+            return register(new_user_id(now), particulars, now, opted_out or frozenset())
+        return restore(known, particulars, now, opted_out)
     except InvalidField as problem:
         raise InvalidFields([problem]) from problem
 
@@ -119,6 +134,8 @@ class ChangeUser:
             if changed is user:
                 return UserView.of(user)
             await uow.users.save([(user, changed)])
+            if changed.email_key != user.email_key:
+                await remember_greetings(uow, [changed], self.policy, now)
             if changed.moves_messages(user):
                 await replan(uow, [changed], self.policy, now)
             await uow.commit()
@@ -128,7 +145,8 @@ class ChangeUser:
 def changed_user(user: User, values: Mapping[str, Any], now: datetime) -> User:
     """Return *user* with *values* merged in; raises InvalidFields."""
     try:
-        return change(user, attrs.evolve(particulars_of(user), **values), now)
+        told_now = {name: value for name, value in values.items() if name != OPTED_OUT}
+        return change(user, attrs.evolve(particulars_of(user), **told_now), now, values.get(OPTED_OUT))
     except InvalidField as problem:
         raise InvalidFields([problem]) from problem
 

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import attrs
 
+from application.audit_ports import AuditReader
 from application.deliveries import Delivery, Outcome
 from application.ledger import ClaimTerms, PlanReport, ReapReport, SettleReport
 from application.operator_ports import OperatorReader
@@ -64,6 +65,7 @@ class Adapters:
     user_reader: UserReader
     message_reader: MessageReader
     operator_reader: OperatorReader
+    audit_reader: AuditReader
     set_now: Callable[[datetime], Awaitable[None]]
     expire_leases: Callable[[], Awaitable[None]]
     let_pass: Callable[[float], Awaitable[None]]

@@ -7,6 +7,7 @@ import attrs
 import pytest
 
 from adapters.clock import MovableClock
+from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.channel import MemoryChannel
 from adapters.memory.messages import MemoryMessageReader
 from adapters.memory.operator_reader import MemoryOperatorReader
@@ -16,6 +17,7 @@ from adapters.memory.users import MemoryUserReader
 from application.deliveries import FailedForGood, FailedForNow
 from application.errors import EmailTaken, StoreUnavailable
 from tests.contract.adapters import START, Adapters, Recorder
+from tests.contract.audit import AuditContract
 from tests.contract.channel import ChannelContract, Reached, delivery
 from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
@@ -24,7 +26,7 @@ from tests.contract.events import EventsContract
 from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.next_due import NextDueContract
-from tests.contract.operator import DecisionsContract, OperatorContract
+from tests.contract.operator import OperatorContract
 from tests.contract.people import person
 from tests.contract.plan import PlanContract
 from tests.contract.readers import ReadersContract
@@ -32,6 +34,7 @@ from tests.contract.settle import SettleContract
 from tests.contract.stored_messages import StoredMessagesContract
 from tests.contract.todays_lists import TodaysListsContract
 from tests.contract.unit_of_work import UnitOfWorkContract
+from tests.contract.unwanted import UnwantedContract
 from tests.contract.upkeep import UpkeepContract
 from tests.contract.users import UsersContract
 
@@ -64,6 +67,7 @@ def memory_adapters() -> tuple[Adapters, MemoryStore]:
         user_reader=MemoryUserReader(store),
         message_reader=MemoryMessageReader(store),
         operator_reader=MemoryOperatorReader(store),
+        audit_reader=MemoryAuditReader(store),
         set_now=set_now,
         expire_leases=expire_leases,
         let_pass=let_pass,
@@ -108,6 +112,10 @@ class TestClaimTruth(OnMemory, ClaimTruthContract):
     pass
 
 
+class TestUnwanted(OnMemory, UnwantedContract):
+    pass
+
+
 class TestChannelLimits(OnMemory, ChannelLimitsContract):
     pass
 
@@ -140,7 +148,7 @@ class TestOperator(OnMemory, OperatorContract):
     pass
 
 
-class TestDecisions(OnMemory, DecisionsContract):
+class TestAudit(OnMemory, AuditContract):
     pass
 
 

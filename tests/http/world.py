@@ -13,6 +13,7 @@ from adapters.delivery.texts import JinjaTexts
 from adapters.memory.answers import MemoryAnswers
 from adapters.memory.api_keys import MemoryApiKeys
 from adapters.memory.permits import MemoryPermits
+from adapters.memory.person_reader import MemoryPersonReader
 from adapters.metrics import PrometheusMetrics
 from application.access import Access, NewKey
 from application.cached_reader import UncachedUserReader
@@ -24,10 +25,12 @@ from application.limiting import LIMITS, Limiter
 from application.messages import ActOnThoseInNeed, GetMessage, ListMessages, ResumeChannel
 from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.overview import LatenessOfDays, ShowOverview
+from application.personal_export import ExportPerson
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
 from application.undoing import UndoImport
+from application.unsubscribing import LookAtLink, RevokeLinks, Unsubscribe
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -90,6 +93,10 @@ def use_cases_of(
         answers=MemoryAnswers(service.store),
         register_user=RegisterUser(unit_of_work, POLICY),
         change_user=ChangeUser(unit_of_work, POLICY),
+        look_at_link=LookAtLink(unit_of_work, service.links),
+        unsubscribe=Unsubscribe(unit_of_work, service.links, POLICY),
+        revoke_links=RevokeLinks(unit_of_work),
+        export_person=ExportPerson(MemoryPersonReader(service.store), service.trail, unit_of_work),
         remove_user=RemoveUser(unit_of_work, POLICY),
         get_user=GetUser(UncachedUserReader(users)),
         find_user_by_email=FindUserByEmail(UncachedUserReader(users)),
@@ -105,10 +112,17 @@ def use_cases_of(
         metrics=metrics,
         scheduler_statistics=SchedulerStatistics(service.ledger, state),
         show_overview=ShowOverview(
-            service.looked_at, LatenessOfDays(service.looked_at), POLICY, service.clock, state, metrics
+            service.looked_at,
+            service.trail,
+            LatenessOfDays(service.looked_at),
+            POLICY,
+            service.clock,
+            state,
+            metrics,
         ),
         find_people=FindPeople(users, service.looked_at),
         operator_reader=service.looked_at,
+        audit_reader=service.trail,
         resume_channel=ResumeChannel(unit_of_work),
         act_on_those_in_need=ActOnThoseInNeed(service.looked_at, service.operator),
         preview_text=PreviewText(TEXTS),

@@ -25,7 +25,7 @@ from application.views import MessageView, Page
 from domain.due import SendPolicy, ZoneRow
 from domain.message import Action, Message, MessageKey, Reason, RetryPolicy, Status
 from domain.occasion import Kind
-from domain.plan import is_still_owed
+from domain.plan import is_still_owed, why_not_to
 from domain.user import User, UserId
 
 
@@ -88,6 +88,9 @@ class MemoryMessages(Messages):
             user = self._transaction.state.users.get(message.key.user_id)
             if user is None or user.deleted_at is not None:
                 self._transaction.put(message.given_up(Action.CANCEL, now, Reason.USER_DELETED))
+                continue
+            if (why_not := why_not_to(user, message.key.kind, terms.allowed_domains)) is not None:
+                self._transaction.put(message.given_up(Action.SKIP, now, why_not))
                 continue
             if not (
                 message.is_wanted_by_operator or is_still_owed(message, user, terms.policy.leap_day_rule)
@@ -187,7 +190,7 @@ def _delivery(message: Message, user: User) -> Delivery:
         due_at=message.due_at,
         expires_at=message.expires_at,
         years=message.years,
-        recipient=Recipient(user.first_name, user.last_name, user.email),
+        recipient=Recipient(user.first_name, user.last_name, user.email, user.link_nonce),
     )
 
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import random
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Self
 
 import attrs
@@ -17,7 +18,7 @@ from application.import_ports import ImportChange, ImportId
 from application.invalidation import keys_of, user_key
 from application.ports import Clock
 from application.upkeep_ports import Bookmark
-from domain.decision import Decision
+from domain.audit import Entry
 from domain.events import Event, MessagesChanged, UserChanged, UserDeleted
 from domain.message import Message, MessageKey
 from domain.user import User, UserId
@@ -52,7 +53,10 @@ class State:
 
     channels: dict[str, ChannelState] = attrs.field(factory=dict)
     bookmark: Bookmark = attrs.field(factory=Bookmark)
-    decisions: tuple[Decision, ...] = ()
+    audit: tuple[Entry, ...] = ()
+    noted: int = 0
+    greeted: frozenset[tuple[bytes, date]] = frozenset()
+    secret: bytes = attrs.field(factory=lambda: secrets.token_bytes(32), repr=False)
 
     def copy(self) -> Self:
         values = attrs.asdict(self, recurse=False).items()

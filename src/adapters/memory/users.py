@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import attrs
+
+from adapters.memory.greeted_addresses import traces
 from adapters.memory.store import MemoryStore, Transaction
 from application.errors import EmailTaken, ExternalIdTaken
 from application.import_ports import UserKeys
 from application.ports import UserReader, Users
 from application.views import Page, UserView
 from domain.events import Event, UserChanged, UserCreated, UserDeleted
-from domain.message import MessageKey
 from domain.user import User, UserId, email_key
 
 
@@ -72,15 +74,15 @@ class MemoryUsers(Users):
 
     async def erase(self, user: User) -> None:
         state = self._transaction.state
-        for key in [key for key in state.messages if key.user_id == user.id]:
+        held = [one for key, one in state.messages.items() if key.user_id == user.id]
+        state.greeted |= frozenset(traces(state.secret, user.email_key, held))
+        for key in [one.key for one in held]:
             self._transaction.drop(key)
         del state.users[user.id]
         for changed in [changed for changed in state.import_changes if changed[1] == user.id]:
             del state.import_changes[changed]
-        state.decisions = tuple(
-            one
-            for one in state.decisions
-            if not isinstance(one.about, MessageKey) or one.about.user_id != user.id
+        state.audit = tuple(
+            attrs.evolve(one, reason=None) if one.user_id == user.id else one for one in state.audit
         )
         self._transaction.tell(UserDeleted(user, erased=True))
 

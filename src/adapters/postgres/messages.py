@@ -93,7 +93,11 @@ class PostgresMessages(Messages):
             return Claim([], pause=pause)
         found = await connection.execute(
             text(statements.claim(allowed, shard)),
-            {"lease": terms.lease, "default_rule": str(terms.policy.leap_day_rule)},
+            {
+                "lease": terms.lease,
+                "default_rule": str(terms.policy.leap_day_rule),
+                "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
+            },
         )
         deliveries: list[Delivery] = []
         stale: list[UserId] = []

@@ -8,7 +8,6 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import connected
-from adapters.postgres.decisions import to_decision
 from adapters.postgres.message_rows import to_message
 from adapters.postgres.statements import OPEN, WANTED_AT
 from adapters.postgres.users import to_view
@@ -22,9 +21,8 @@ from application.operator_ports import (
     PausedChannel,
 )
 from application.views import MessageView, UserView
-from domain.decision import Decision
 from domain.message import IN_NEED, Status
-from domain.user import UserId, email_key
+from domain.user import email_key
 
 _NAMED = """
     SELECT m.*, u.first_name, u.last_name
@@ -72,7 +70,6 @@ _PAUSED = text("""
     SELECT name, paused_until - clock_timestamp() AS pause FROM channels
     WHERE paused_until > clock_timestamp() ORDER BY name
 """)
-_DECISIONS = "SELECT * FROM decisions {of} ORDER BY decided_at DESC, id DESC LIMIT :limit"
 
 
 class PostgresOperatorReader(OperatorReader):
@@ -113,14 +110,6 @@ class PostgresOperatorReader(OperatorReader):
         statement, values = finding(words)
         found = await self._all(statement, **values, limit=limit)
         return [to_view(row) for row in found]
-
-    async def decisions(self, limit: int, user_id: UserId | None = None) -> Sequence[Decision]:
-        if user_id is None:
-            rows = await self._all(text(_DECISIONS.format(of="")), limit=limit)
-        else:
-            statement = text(_DECISIONS.format(of="WHERE user_id = :user_id"))
-            rows = await self._all(statement, limit=limit, user_id=user_id)
-        return [to_decision(row) for row in rows]
 
     async def _all(self, statement: TextClause, **values: Any) -> Sequence[Row[Any]]:
         async with connected(self._engine) as connection:

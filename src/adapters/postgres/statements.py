@@ -41,9 +41,10 @@ def claim(limit: int, shard: Shard) -> str:
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
     ), judged AS MATERIALIZED (
-        SELECT d.*, u.first_name, u.last_name, u.email, CASE
-            WHEN u.id IS NULL AND d.may_have_arrived THEN 'UNKNOWN'
-            WHEN u.id IS NULL THEN 'CANCELLED'
+        SELECT d.*, u.first_name, u.last_name, u.email, u.link_nonce, r.why_not, CASE
+            WHEN r.why_not IS NOT NULL AND d.may_have_arrived THEN 'UNKNOWN'
+            WHEN r.why_not = 'user-deleted' THEN 'CANCELLED'
+            WHEN r.why_not IS NOT NULL THEN 'SKIPPED'
             WHEN d.reason = 'operator' THEN 'SENDING'
             WHEN u.timezone = d.timezone AND CASE d.kind
                 WHEN 'BIRTHDAY' THEN
@@ -56,11 +57,17 @@ def claim(limit: int, shard: Shard) -> str:
         END AS verdict
         FROM due d
         LEFT JOIN users u ON u.id = d.user_id AND u.deleted_at IS NULL
-        CROSS JOIN LATERAL (SELECT coalesce(u.leap_day_rule, CAST(:default_rule AS text)) AS rule) r
+        CROSS JOIN LATERAL (
+            SELECT coalesce(u.leap_day_rule, CAST(:default_rule AS text)) AS rule, CASE
+                WHEN u.id IS NULL THEN 'user-deleted'
+                WHEN CASE d.kind WHEN 'BIRTHDAY' THEN u.no_birthdays ELSE u.no_anniversaries END THEN 'opted-out'
+                WHEN split_part(u.email_key, '@', -1) <> ALL(CAST(:domains AS text[])) THEN 'domain-not-allowed'
+            END AS why_not
+        ) r
     ), claimed AS (
         UPDATE messages m SET
             status = j.verdict,
-            reason = CASE WHEN j.verdict <> 'SENDING' THEN 'user-deleted' WHEN j.reason = 'operator' THEN 'operator' END,
+            reason = CASE WHEN j.verdict <> 'SENDING' THEN j.why_not WHEN j.reason = 'operator' THEN 'operator' END,
             attempt = m.attempt + (j.verdict = 'SENDING')::int,
             fence = m.fence + (j.verdict = 'SENDING')::int,
             lease_until = CASE WHEN j.verdict = 'SENDING' THEN clock_timestamp() + CAST(:lease AS interval) END,
@@ -70,12 +77,12 @@ def claim(limit: int, shard: Shard) -> str:
         WHERE m.occasion_on = j.occasion_on AND m.user_id = j.user_id AND m.kind = j.kind
           AND j.verdict IS NOT NULL
         RETURNING m.occasion_on, m.user_id, m.kind, m.fence, m.attempt, m.due_at, m.expires_at, m.years,
-            m.status, j.first_name, j.last_name, j.email
+            m.status, j.first_name, j.last_name, j.email, j.link_nonce
     )
     SELECT * FROM (
         SELECT * FROM claimed
         UNION ALL
-        SELECT occasion_on, user_id, kind, NULL, NULL, NULL, NULL, NULL, 'STALE', NULL, NULL, NULL
+        SELECT occasion_on, user_id, kind, NULL, NULL, NULL, NULL, NULL, 'STALE', NULL, NULL, NULL, NULL
         FROM judged WHERE verdict IS NULL
     ) AS found
     ORDER BY due_at, occasion_on, user_id, kind

@@ -16,6 +16,7 @@ _COMMANDS = {
     "plan": "plan:plan_range",
     "keys": "keys:keys",
     "login": "keys:login",
+    "audit": "audit:show_audit",
     "templates": "templates:templates",
 }
 

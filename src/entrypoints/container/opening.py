@@ -20,6 +20,7 @@ from adapters.postgres.database import (
     read_clock,
     set_clock,
 )
+from adapters.postgres.greeted_addresses import read_secret
 from adapters.postgres.invalidations import write_invalidations
 from application.access import NewKey
 from application.deliveries import DeliveryChannel
@@ -159,6 +160,7 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
             before, after = await migrate(engine)
         except StoreUnavailable as error:
             raise DatabaseUnreachable(database) from error
+        adapters.secret().value = await read_secret(engine)
         if (course := await read_clock(engine)) is not None:
             adapters.clock.override(providers.Object(open_clock(*course)))
         yield OpenService(

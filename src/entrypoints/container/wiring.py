@@ -24,12 +24,14 @@ from application.limiting import Limiter
 from application.messages import ActOnMessage, ActOnThoseInNeed, GetMessage, ListMessages, ResumeChannel
 from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
 from application.overview import LatenessOfDays, ShowOverview
+from application.personal_export import ExportPerson
 from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
 from application.statistics import LookAtLedger, SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.texts import PreviewText
 from application.trust import Trust
 from application.undoing import UndoImport
+from application.unsubscribing import LookAtLink, RevokeLinks, Unsubscribe
 from application.upcoming import UpcomingMessages
 from application.upkeep import CompareClocks, DropOldMonths
 from application.users import (
@@ -159,6 +161,12 @@ class Service(containers.DeclarativeContainer):
         answers=adapters.answers,
         register_user=providers.Singleton(RegisterUser, unit_of_work, policy),
         change_user=providers.Singleton(ChangeUser, unit_of_work, policy),
+        look_at_link=providers.Singleton(LookAtLink, unit_of_work, adapters.links),
+        unsubscribe=providers.Singleton(Unsubscribe, unit_of_work, adapters.links, policy),
+        revoke_links=providers.Singleton(RevokeLinks, unit_of_work),
+        export_person=providers.Singleton(
+            ExportPerson, adapters.person_reader, adapters.audit_reader, unit_of_work
+        ),
         remove_user=providers.Singleton(RemoveUser, unit_of_work, policy),
         get_user=providers.Singleton(GetUser, user_reader),
         find_user_by_email=providers.Singleton(FindUserByEmail, user_reader),
@@ -182,6 +190,7 @@ class Service(containers.DeclarativeContainer):
         show_overview=providers.Singleton(
             ShowOverview,
             adapters.operator_reader,
+            adapters.audit_reader,
             providers.Singleton(LatenessOfDays, adapters.operator_reader),
             policy,
             adapters.clock,
@@ -190,6 +199,7 @@ class Service(containers.DeclarativeContainer):
         ),
         find_people=providers.Singleton(FindPeople, adapters.user_reader, adapters.operator_reader),
         operator_reader=adapters.operator_reader,
+        audit_reader=adapters.audit_reader,
         resume_channel=providers.Singleton(ResumeChannel, unit_of_work),
         preview_text=providers.Singleton(PreviewText, adapters.texts),
         message_reader=adapters.message_reader,

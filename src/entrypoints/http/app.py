@@ -20,6 +20,7 @@ from structlog.contextvars import bound_contextvars
 
 from application.observing import Metrics
 from entrypoints.http.access import Doorkeeper
+from entrypoints.http.audit import AuditController
 from entrypoints.http.exports import ExportController
 from entrypoints.http.health import HealthController
 from entrypoints.http.imports import ImportController, UndoController
@@ -33,9 +34,11 @@ from entrypoints.http.operations import COMPONENTS
 from entrypoints.http.page.rendering import ASSETS, TEMPLATES
 from entrypoints.http.page.routes import PageController
 from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
+from entrypoints.http.personal_export import PersonalExportController
 from entrypoints.http.problems import answer_problem
 from entrypoints.http.repeats import Repeats
 from entrypoints.http.templates import TemplateController
+from entrypoints.http.unsubscribe import LinkController, UnsubscribeController
 from entrypoints.http.use_cases import UseCases
 from entrypoints.http.users import UserController
 
@@ -64,11 +67,15 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
     return Litestar(
         route_handlers=[
             UserController,
+            LinkController,
+            PersonalExportController,
+            UnsubscribeController,
             ExportController,
             ImportController,
             UndoController,
             OccasionController,
             KeyController,
+            AuditController,
             LoginController,
             MessageController,
             SchedulerController,

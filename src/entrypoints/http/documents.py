@@ -13,7 +13,7 @@ from litestar.openapi.spec import (
 )
 
 from domain.message import Status
-from domain.occasion import LeapDayRule
+from domain.occasion import Kind, LeapDayRule
 from entrypoints.http.names import NEEDED, NULLABLE
 from entrypoints.http.operations import shown_example
 from entrypoints.http.requests import JSON, MERGE_PATCH
@@ -33,6 +33,7 @@ USER: Mapping[str, Any] = {
     "id": "01991e9c-7f00-7abc-8def-0123456789ab",
     **ADA,
     "leapDayRule": None,
+    "optedOut": [],
     "version": 1,
     "createdAt": "2026-11-30T12:00:00Z",
     "updatedAt": "2026-11-30T12:00:00Z",
@@ -93,11 +94,15 @@ _FIELDS: Mapping[str, str] = {
     "timezone": "An IANA name, spelt exactly, such as Europe/Berlin.",
     "birthdayDate": "1990-12-10, or --12-10 where the year is not known; not in the future.",
     "anniversaryDate": "The first day at work, 2019-02-01; messages start a year later.",
+    "optedOut": "Of what the person wants no messages; null is none. An import never changes it.",
     "leapDayRule": "When a 29 February is kept in other years; null follows the instance.",
 }
 
 
 def _field(name: str) -> Schema:
+    if name == "optedOut":
+        kinds = Schema(type=_TEXT, enum=list(Kind))
+        return Schema(type=[OpenAPIType.ARRAY, OpenAPIType.NULL], items=kinds, description=_FIELDS[name])
     return Schema(
         type=[_TEXT, OpenAPIType.NULL] if name in NULLABLE else _TEXT,
         description=_FIELDS[name],
@@ -146,7 +151,7 @@ STATUS = parameter(
     Schema(type=OpenAPIType.ARRAY, items=Schema(type=_TEXT, enum=list(Status))),
 )
 USER_ID = parameter(
-    "userId", "query", "Only messages of this person.", Schema(type=_TEXT, format=OpenAPIFormat.UUID)
+    "userId", "query", "Only what is about this person.", Schema(type=_TEXT, format=OpenAPIFormat.UUID)
 )
 YES_OR_NO = Schema(type=OpenAPIType.BOOLEAN, default=False)
 ERASE = parameter("erase", "query", "Remove the person's record and messages for good.", YES_OR_NO)

@@ -6,14 +6,13 @@ from http import HTTPStatus
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 
-from application.errors import ApplicationError, UserNotFound
+from application.errors import ApplicationError
 from domain.access import Scope
 from domain.message import MessageKey, Status
-from domain.user import UserId
 from entrypoints.http import documents
 from entrypoints.http.operations import operation
 from entrypoints.http.pages import bad_cursor, linked_page, read_cursor
-from entrypoints.http.parameters import bad_parameter, key_of, one_parameter, user_id_of, whole_number
+from entrypoints.http.parameters import bad_parameter, key_of, one_parameter, user_id_parameter, whole_number
 from entrypoints.http.requests import AnyRequest
 from entrypoints.http.resources import MessagePage, MessageResource, SchedulerResource
 from entrypoints.http.use_cases import UseCases
@@ -54,7 +53,7 @@ class MessageController(Controller):
             after=None if after is None else _message_cursor(after),
             limit=whole_number(request, "limit", 100, 1, 1000),
             statuses=_statuses(request),
-            user_id=_user_id(request),
+            user_id=user_id_parameter(request),
         )
         items = [MessageResource.of(view) for view in page.items]
         return linked_page(request, MessagePage, items, items[-1].key if page.more else None)
@@ -154,13 +153,3 @@ def _statuses(request: AnyRequest) -> Sequence[Status]:
         return [Status(text) for text in given]
     except ValueError:
         raise bad_parameter("status", f"Choose from {', '.join(Status)}.") from None
-
-
-def _user_id(request: AnyRequest) -> UserId | None:
-    text = one_parameter(request, "userId")
-    if text is None:
-        return None
-    try:
-        return user_id_of(text)
-    except UserNotFound:
-        raise bad_parameter("userId", "This is not an id.") from None

@@ -31,6 +31,7 @@ class UserResource(Resource, frozen=True, kw_only=True):
     birthday_date: str | None
     anniversary_date: str | None
     leap_day_rule: str | None
+    opted_out: Sequence[Kind]
     version: int
     created_at: datetime
     updated_at: datetime
@@ -46,6 +47,7 @@ class UserResource(Resource, frozen=True, kw_only=True):
             birthday_date=view.birthday,
             anniversary_date=view.anniversary,
             leap_day_rule=view.leap_day_rule,
+            opted_out=[Kind(kind) for kind in view.opted_out],
             version=view.version,
             created_at=view.created_at,
             updated_at=view.updated_at,

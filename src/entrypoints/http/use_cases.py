@@ -4,6 +4,7 @@ import attrs
 
 from application.access import Access
 from application.access_ports import Answers
+from application.audit_ports import AuditReader
 from application.cache_ports import CachePort
 from application.exports import ExportUsers
 from application.finding import FindPeople
@@ -14,10 +15,12 @@ from application.observing import Metrics
 from application.occasions import ShowTodaysList
 from application.operator_ports import OperatorReader
 from application.overview import ShowOverview
+from application.personal_export import ExportPerson
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
 from application.undoing import UndoImport
+from application.unsubscribing import LookAtLink, RevokeLinks, Unsubscribe
 from application.users import (
     ChangeUser,
     FindUserByEmail,
@@ -38,6 +41,10 @@ class UseCases:
     answers: Answers
     register_user: RegisterUser
     change_user: ChangeUser
+    look_at_link: LookAtLink
+    unsubscribe: Unsubscribe
+    revoke_links: RevokeLinks
+    export_person: ExportPerson
     remove_user: RemoveUser
     get_user: GetUser
     find_user_by_email: FindUserByEmail
@@ -56,6 +63,7 @@ class UseCases:
     show_overview: ShowOverview
     find_people: FindPeople
     operator_reader: OperatorReader
+    audit_reader: AuditReader
     resume_channel: ResumeChannel
     act_on_those_in_need: ActOnThoseInNeed
     scheduler_state: SchedulerState
