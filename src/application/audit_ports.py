@@ -52,4 +52,7 @@ class Channels(Protocol):
 
     @abstractmethod
     async def resume(self, channel: str) -> bool:
-        """End the pause of *channel* for all processes; tell whether there was one."""
+        """End the pause of *channel* for all processes; tell whether there was one.
+
+        Where the brake had stopped it, what was due then is confirmed.
+        """

@@ -4,6 +4,7 @@ ApplicationError
 ├── UserNotFound
 ├── MessageNotFound
 ├── KeyNotFound
+├── ChannelNotStopped       nothing keeps the channel of that name
 ├── LinkUnknown             a link out of messages that is not, or no longer, good
 ├── EmailTaken              somebody else has this address
 ├── ExternalIdTaken         somebody else has this id of another system
@@ -32,6 +33,10 @@ class MessageNotFound(ApplicationError):
 
 class KeyNotFound(ApplicationError):
     """There is no such key."""
+
+
+class ChannelNotStopped(ApplicationError):
+    """No such channel is paused, or stopped by the brake."""
 
 
 class LinkUnknown(ApplicationError):

@@ -11,6 +11,7 @@ from typing import Protocol
 import attrs
 
 from application.views import MessageView, UserView
+from domain.brake import Braked
 from domain.message import Status
 
 COUNTED_MAX = 10_000
@@ -52,10 +53,11 @@ class DueGroup:
 
 @attrs.frozen
 class PausedChannel:
-    """A channel that takes nothing for so long, in real time."""
+    """A channel that takes nothing for so long, in real time; *braked*, until somebody has confirmed that."""
 
     name: str
     pause: timedelta
+    braked: Braked | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -102,6 +102,10 @@ class Users(UserSearch, Protocol):
         """
 
     @abstractmethod
+    async def deleted_before(self, instant: datetime, limit: int) -> Sequence[User]:
+        """Return up to *limit* users who were deleted before *instant*, locked in the order of their ids."""
+
+    @abstractmethod
     async def erase(self, user: User) -> None:
         """Remove the record and every message of the user for good; see ``GreetedAddresses`` for what stays."""
 
@@ -148,7 +152,7 @@ class Messages(Protocol):
         """Take up to *limit* messages that are due and open, those that have waited longest first.
 
         And no more than the channel takes, which is the same for all processes and shards; nothing while
-        it is paused.
+        it is paused, or stopped by the brake: until ``Channels.resume``, or until the surge is gone.
 
         Their status becomes SENDING, attempt and fence grow by one, the lease begins. What another
         transaction is claiming is passed over. Each is compared with its user as they are now: messages of

@@ -46,7 +46,7 @@ async def carry_over(
     They were sent to whoever had the address before, who is erased; they are told as skipped.
     """
     found = await addresses.of([user.email_key for user in users])
-    since = now.date() - _kept(policy)
+    since = now.date() - kept_for(policy)
     return [
         _trace(user, one, policy, now)
         for user in users
@@ -55,8 +55,8 @@ async def carry_over(
     ]
 
 
-def _kept(policy: SendPolicy) -> timedelta:
-    # Nothing is planned further ahead, so what is older guards nothing.
+def kept_for(policy: SendPolicy) -> timedelta:
+    """Return for how long a greeting guards anything: nothing is planned further ahead."""
     return policy.greeted_guard + policy.planned_ahead
 
 

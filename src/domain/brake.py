@@ -1,8 +1,30 @@
 """When so many messages are due that somebody should look at it before they leave."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import attrs
+
+
+@attrs.frozen
+class DueHour:
+    """How many messages are due within an hour, which begins *at*: those that left, and those that wait.
+
+    *busiest* is how many were due in any hour before it, or were confirmed for any.
+    """
+
+    at: datetime
+    messages: int
+    busiest: int
+
+
+@attrs.frozen
+class Braked:
+    """Why a channel is stopped: the hour, how many messages are due in it, and how many might have been."""
+
+    hour: datetime
+    messages: int
+    allowed: int
 
 
 @attrs.frozen
@@ -14,5 +36,13 @@ class Brake:
     looks_back: timedelta = timedelta(days=30)
 
     def allowed(self, busiest: int) -> int:
-        """Return how many may be due within an hour; *busiest* is how many were, or were confirmed, before."""
         return max(self.least, self.factor * busiest)
+
+    def stops(self, hours: Iterable[DueHour]) -> Braked | None:
+        """Return the worst of the hours in which more is due than may be, None if there is none."""
+        surges = [
+            Braked(one.at, one.messages, self.allowed(one.busiest))
+            for one in hours
+            if one.messages > self.allowed(one.busiest)
+        ]
+        return max(surges, key=lambda one: (one.messages, one.hour), default=None)

@@ -13,6 +13,7 @@ from application.audit_ports import AuditReader
 from application.deliveries import Delivery, Outcome
 from application.ledger import ClaimTerms, PlanReport, ReapReport, SettleReport
 from application.operator_ports import OperatorReader
+from application.personal_export import PersonReader
 from application.ports import EventHandler, MessageReader, UnitOfWorkFactory, UserReader
 from domain.due import SendPolicy, zone_table
 from domain.events import Event
@@ -66,6 +67,7 @@ class Adapters:
     message_reader: MessageReader
     operator_reader: OperatorReader
     audit_reader: AuditReader
+    person_reader: PersonReader
     set_now: Callable[[datetime], Awaitable[None]]
     expire_leases: Callable[[], Awaitable[None]]
     let_pass: Callable[[float], Awaitable[None]]

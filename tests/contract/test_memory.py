@@ -9,8 +9,9 @@ import pytest
 from adapters.clock import MovableClock
 from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.channel import MemoryChannel
-from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.message_reader import MemoryMessageReader
 from adapters.memory.operator_reader import MemoryOperatorReader
+from adapters.memory.person_reader import MemoryPersonReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader
@@ -18,6 +19,7 @@ from application.deliveries import FailedForGood, FailedForNow
 from application.errors import EmailTaken, StoreUnavailable
 from tests.contract.adapters import START, Adapters, Recorder
 from tests.contract.audit import AuditContract
+from tests.contract.brake import BrakeContract
 from tests.contract.channel import ChannelContract, Reached, delivery
 from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
@@ -30,6 +32,7 @@ from tests.contract.operator import OperatorContract
 from tests.contract.people import person
 from tests.contract.plan import PlanContract
 from tests.contract.readers import ReadersContract
+from tests.contract.rights import RightsContract
 from tests.contract.settle import SettleContract
 from tests.contract.stored_messages import StoredMessagesContract
 from tests.contract.todays_lists import TodaysListsContract
@@ -68,6 +71,7 @@ def memory_adapters() -> tuple[Adapters, MemoryStore]:
         message_reader=MemoryMessageReader(store),
         operator_reader=MemoryOperatorReader(store),
         audit_reader=MemoryAuditReader(store),
+        person_reader=MemoryPersonReader(store),
         set_now=set_now,
         expire_leases=expire_leases,
         let_pass=let_pass,
@@ -109,6 +113,14 @@ class TestClaim(OnMemory, ClaimContract):
 
 
 class TestClaimTruth(OnMemory, ClaimTruthContract):
+    pass
+
+
+class TestBrake(OnMemory, BrakeContract):
+    pass
+
+
+class TestRights(OnMemory, RightsContract):
     pass
 
 

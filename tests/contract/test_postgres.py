@@ -14,10 +14,12 @@ from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.database import open_engine, set_clock
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.operator_reader import PostgresOperatorReader
+from adapters.postgres.person_reader import PostgresPersonReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from tests.contract.adapters import START, Adapters, Recorder
 from tests.contract.audit import AuditContract
+from tests.contract.brake import BrakeContract
 from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
 from tests.contract.claim_truth import ClaimTruthContract
@@ -29,6 +31,7 @@ from tests.contract.next_due import NextDueContract
 from tests.contract.operator import OperatorContract
 from tests.contract.plan import PlanContract
 from tests.contract.readers import ReadersContract
+from tests.contract.rights import RightsContract
 from tests.contract.settle import SettleContract
 from tests.contract.stored_messages import StoredMessagesContract
 from tests.contract.test_ledger_machine import memory_world
@@ -71,6 +74,7 @@ async def postgres_adapters(engine: AsyncEngine) -> Adapters:
         message_reader=PostgresMessageReader(engine),
         operator_reader=PostgresOperatorReader(engine),
         audit_reader=PostgresAuditReader(engine),
+        person_reader=PostgresPersonReader(engine),
         set_now=lambda instant: set_clock(engine, instant, speed=0),
         expire_leases=expire_leases,
         let_pass=let_pass,
@@ -111,6 +115,14 @@ class TestClaim(OnPostgres, ClaimContract):
 
 
 class TestClaimTruth(OnPostgres, ClaimTruthContract):
+    pass
+
+
+class TestBrake(OnPostgres, BrakeContract):
+    pass
+
+
+class TestRights(OnPostgres, RightsContract):
     pass
 
 

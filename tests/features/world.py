@@ -18,15 +18,8 @@ from application.messages import ActOnMessage
 from application.people_file import read_people
 from application.planning import PlanAnew, PlanMessages
 from application.ports import Clock, MessageReader, UnitOfWorkFactory, UserReader
-from application.users import (
-    ChangeUser,
-    FindUserByEmail,
-    GetUser,
-    RegisterUser,
-    RemoveUser,
-    UpcomingMessage,
-    UpcomingOfUser,
-)
+from application.upcoming_of_user import UpcomingMessage, UpcomingOfUser
+from application.users import ChangeUser, FindUserByEmail, GetUser, RegisterUser, RemoveUser
 from application.views import MessageView
 from domain.due import SendPolicy
 from domain.message import MessageKey, RetryPolicy

@@ -31,15 +31,8 @@ from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
 from application.undoing import UndoImport
 from application.unsubscribing import LookAtLink, RevokeLinks, Unsubscribe
-from application.users import (
-    ChangeUser,
-    FindUserByEmail,
-    GetUser,
-    ListUsers,
-    RegisterUser,
-    RemoveUser,
-    UpcomingOfUser,
-)
+from application.upcoming_of_user import UpcomingOfUser
+from application.users import ChangeUser, FindUserByEmail, GetUser, ListUsers, RegisterUser, RemoveUser
 from domain.access import ApiKey, Scope
 from entrypoints.http.app import with_edges
 from entrypoints.http.use_cases import UseCases

@@ -9,7 +9,7 @@ import attrs
 from adapters.clock import MovableClock
 from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.channel import MemoryChannel
-from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.message_reader import MemoryMessageReader
 from adapters.memory.operator_reader import MemoryOperatorReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
@@ -23,7 +23,8 @@ from application.planning import PlanAnew, PlanMessages
 from application.ports import UnitOfWorkFactory
 from application.undoing import UndoImport, UndoReport
 from application.unsubscribing import Links
-from application.users import ChangeUser, RegisterUser, RemoveUser, UpcomingOfUser
+from application.upcoming_of_user import UpcomingOfUser
+from application.users import ChangeUser, RegisterUser, RemoveUser
 from application.views import MessageView, UserView
 from domain.message import MessageKey, Status
 from domain.user import UserId

@@ -13,7 +13,7 @@ from application.views import MessageView, UserView
 from domain.errors import IllegalTransition, InvalidField
 from domain.message import Action, MessageKey, Reason, Status
 from domain.user import UserId
-from tests.contract.adapters import START
+from tests.contract.adapters import POLICY, START
 from tests.use_cases.service import Service, key
 
 Told = dict[str, str | None]
@@ -193,7 +193,7 @@ async def test_what_the_scheduler_does_no_operator_does(
 
 
 async def test_a_decision_is_forgotten_after_the_retention(service: Service, user: UserView) -> None:
-    forget = ForgetWhatIsOld(service.unit_of_work, timedelta(days=400))
+    forget = ForgetWhatIsOld(service.unit_of_work, POLICY, timedelta(days=400))
     await service.operator.cancel(key(await service.message(user)), "She asked for it.")
     service.at(START + timedelta(days=400))
     await forget()

@@ -75,7 +75,10 @@ class MemoryChannels(Channels):
     async def resume(self, channel: str) -> bool:
         channels = self._transaction.state.channels
         known = channels.get(channel, ChannelState())
-        if known.paused_until_s <= self._store.monotonic():
+        if known.paused_until_s <= self._store.monotonic() and known.braked is None:
             return False
-        channels[channel] = attrs.evolve(known, paused_until_s=0.0)
+        if known.braked is not None:
+            hours = self._transaction.state.confirmed_hours
+            hours[known.braked.hour] = max(hours.get(known.braked.hour, 0), known.braked.messages)
+        channels[channel] = attrs.evolve(known, paused_until_s=0.0, braked=None)
         return True

@@ -64,9 +64,9 @@ class MemoryOperatorReader(OperatorReader):
     async def paused_channels(self) -> Sequence[PausedChannel]:
         now_s = self._store.monotonic()
         return [
-            PausedChannel(name, timedelta(seconds=channel.paused_until_s - now_s))
+            PausedChannel(name, timedelta(seconds=max(channel.paused_until_s - now_s, 0.0)), channel.braked)
             for name, channel in sorted(self._store.committed.channels.items())
-            if channel.paused_until_s > now_s
+            if channel.paused_until_s > now_s or channel.braked is not None
         ]
 
     async def lateness(self, days: Sequence[date]) -> Mapping[date, Lateness]:

@@ -19,6 +19,7 @@ from application.invalidation import keys_of, user_key
 from application.ports import Clock
 from application.upkeep_ports import Bookmark
 from domain.audit import Entry
+from domain.brake import Braked
 from domain.events import Event, MessagesChanged, UserChanged, UserDeleted
 from domain.message import Message, MessageKey
 from domain.user import User, UserId
@@ -31,6 +32,7 @@ class ChannelState:
     paused_until_s: float = 0.0
     tokens: float | None = None
     counted_s: float = 0.0
+    braked: Braked | None = None
 
     def tokens_at(self, now_s: float, rate_per_s: float, burst: int) -> float:
         if self.tokens is None:
@@ -55,6 +57,8 @@ class State:
     bookmark: Bookmark = attrs.field(factory=Bookmark)
     audit: tuple[Entry, ...] = ()
     noted: int = 0
+    due_hours: dict[datetime, int] = attrs.field(factory=dict)
+    confirmed_hours: dict[datetime, int] = attrs.field(factory=dict)
     greeted: frozenset[tuple[bytes, date]] = frozenset()
     secret: bytes = attrs.field(factory=lambda: secrets.token_bytes(32), repr=False)
 

@@ -1,6 +1,7 @@
 """Users in memory: inside a unit of work, and as they are shown."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import attrs
 
@@ -71,6 +72,11 @@ class MemoryUsers(Users):
         for before, after in changes:
             stored[after.id] = after
             self._transaction.tell(_event(before, after))
+
+    async def deleted_before(self, instant: datetime, limit: int) -> Sequence[User]:
+        users = self._transaction.state.users.values()
+        gone = [user for user in users if user.deleted_at is not None and user.deleted_at < instant]
+        return sorted(gone, key=lambda user: user.id)[:limit]
 
     async def erase(self, user: User) -> None:
         state = self._transaction.state

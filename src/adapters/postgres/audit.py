@@ -39,9 +39,19 @@ _PAGE = """
     WHERE (CAST(:after AS bigint) IS NULL OR id < CAST(:after AS bigint)) {of} ORDER BY id DESC LIMIT :limit
 """
 _DECIDED = "SELECT * FROM audit WHERE {of} ORDER BY id DESC LIMIT :limit"
+# What was confirmed stays confirmed: the next hours of the same surge are no more than it, and pass.
 _RESUME = text("""
-    UPDATE channels SET paused_until = NULL
-    WHERE name = :channel AND paused_until > clock_timestamp() RETURNING name
+    WITH stopped AS MATERIALIZED (
+        SELECT * FROM channels
+        WHERE name = :channel AND (paused_until > clock_timestamp() OR braked_at IS NOT NULL) FOR UPDATE
+    ), confirmed AS (
+        INSERT INTO due_hours AS d (due_hour, confirmed)
+        SELECT braked_hour, braked_messages FROM stopped WHERE braked_at IS NOT NULL
+        ON CONFLICT (due_hour) DO UPDATE SET confirmed = greatest(d.confirmed, excluded.confirmed)
+    )
+    UPDATE channels c SET paused_until = NULL, braked_at = NULL, braked_hour = NULL, braked_messages = NULL,
+        braked_allowed = NULL
+    FROM stopped s WHERE c.name = s.name RETURNING c.name
 """)
 
 FORGET_REASONS = text("UPDATE audit SET reason = NULL WHERE user_id = :user_id AND reason IS NOT NULL")

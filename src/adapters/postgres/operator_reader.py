@@ -1,7 +1,7 @@
 """What an operator looks at, in PostgreSQL: every look finds its rows by an index."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, TextClause, text
@@ -21,6 +21,7 @@ from application.operator_ports import (
     PausedChannel,
 )
 from application.views import MessageView, UserView
+from domain.brake import Braked
 from domain.message import IN_NEED, Status
 from domain.user import email_key
 
@@ -67,8 +68,9 @@ LATENESS = text("""
     GROUP BY occasion_on
 """)
 _PAUSED = text("""
-    SELECT name, paused_until - clock_timestamp() AS pause FROM channels
-    WHERE paused_until > clock_timestamp() ORDER BY name
+    SELECT name, greatest(paused_until - clock_timestamp(), interval '0') AS pause, braked_hour, braked_messages,
+        braked_allowed
+    FROM channels WHERE paused_until > clock_timestamp() OR braked_at IS NOT NULL ORDER BY name
 """)
 
 
@@ -95,7 +97,16 @@ class PostgresOperatorReader(OperatorReader):
         return [_named(row) for row in await self._all(NEXT, now=now, until=until, limit=limit)]
 
     async def paused_channels(self) -> Sequence[PausedChannel]:
-        return [PausedChannel(row.name, row.pause) for row in await self._all(_PAUSED)]
+        return [
+            PausedChannel(
+                row.name,
+                row.pause or timedelta(0),
+                None
+                if row.braked_hour is None
+                else Braked(row.braked_hour, row.braked_messages, row.braked_allowed),
+            )
+            for row in await self._all(_PAUSED)
+        ]
 
     async def lateness(self, days: Sequence[date]) -> Mapping[date, Lateness]:
         rows = await self._all(LATENESS, days=list(days))

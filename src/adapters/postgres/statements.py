@@ -14,7 +14,7 @@ WANTED_AT = "coalesce(m.retry_at, m.due_at)"
 """As the index on open messages has it, word for word."""
 
 
-def _in(shard: Shard) -> str:
+def in_shard(shard: Shard) -> str:
     """Return the condition that a message is in *shard*; nothing where that is everybody."""
     if shard.of == 1:
         return ""
@@ -36,7 +36,7 @@ def claim(limit: int, shard: Shard) -> str:
         WHERE {OPEN}
           AND {WANTED_AT} <= (SELECT now FROM clock)
           AND m.expires_at > (SELECT now FROM clock)
-          {_in(shard)}
+          {in_shard(shard)}
         ORDER BY {WANTED_AT}
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
@@ -148,7 +148,7 @@ def reap(limit: int, shard: Shard, *, retries: bool) -> str:
     lost AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind, {used_up} AS is_last
         FROM messages m
-        WHERE m.status = 'SENDING' AND m.lease_until < clock_timestamp() {_in(shard)}
+        WHERE m.status = 'SENDING' AND m.lease_until < clock_timestamp() {in_shard(shard)}
         ORDER BY m.occasion_on, m.user_id, m.kind
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
@@ -173,7 +173,7 @@ def expire(limit: int, shard: Shard) -> str:
         FROM messages m
         WHERE {OPEN}
           AND m.expires_at <= (SELECT now FROM clock)
-          {_in(shard)}
+          {in_shard(shard)}
         ORDER BY m.expires_at
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
@@ -190,7 +190,7 @@ def expire(limit: int, shard: Shard) -> str:
 def next_due(shard: Shard) -> str:
     return f"""
     SELECT min({WANTED_AT}) FROM messages m
-    WHERE {OPEN} AND m.expires_at > (SELECT service_now()) {_in(shard)}
+    WHERE {OPEN} AND m.expires_at > (SELECT service_now()) {in_shard(shard)}
     """  # noqa: S608  # the parts are our own literals
 
 

@@ -1,6 +1,7 @@
 """Users in PostgreSQL: inside a unit of work, and as they are shown."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, delete, select, text, union_all
@@ -133,6 +134,10 @@ class PostgresUsers(Users):
         except IntegrityError as error:
             raise _translated(error) from None
         self._transaction.tell(*(_event(before, after) for before, after in changes))
+
+    async def deleted_before(self, instant: datetime, limit: int) -> Sequence[User]:
+        query = _LOCKED.where(users.c.deleted_at < instant).limit(limit)
+        return [to_user(row) for row in await self._transaction.connection.execute(query)]
 
     async def erase(self, user: User) -> None:
         await self._transaction.connection.execute(REMEMBER, {"user_id": user.id})

@@ -18,7 +18,7 @@ from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache import MemoryCache
 from adapters.memory.channel import MemoryChannel
 from adapters.memory.invalidations import MemoryInvalidationLog
-from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.message_reader import MemoryMessageReader
 from adapters.memory.operator_reader import MemoryOperatorReader
 from adapters.memory.permits import MemoryPermits
 from adapters.memory.person_reader import MemoryPersonReader

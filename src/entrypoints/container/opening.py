@@ -94,6 +94,7 @@ class OpenService:
             self.service.scheduler().run,
             self.service.outbox_upkeep().run,
             self.service.access_upkeep().run,
+            self.service.retention_upkeep().run,
             CountsUpkeep(self.adapters.message_counts()).run,
         ]
         return jobs if self.adapters.redis_url() is None else [*jobs, self.service.cached.upkeep().run]

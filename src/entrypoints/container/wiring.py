@@ -26,6 +26,7 @@ from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTod
 from application.overview import LatenessOfDays, ShowOverview
 from application.personal_export import ExportPerson
 from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
+from application.retention import ForgetWhatIsOld
 from application.statistics import LookAtLedger, SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.texts import PreviewText
@@ -33,20 +34,13 @@ from application.trust import Trust
 from application.undoing import UndoImport
 from application.unsubscribing import LookAtLink, RevokeLinks, Unsubscribe
 from application.upcoming import UpcomingMessages
+from application.upcoming_of_user import UpcomingOfUser
 from application.upkeep import CompareClocks, DropOldMonths
-from application.users import (
-    ChangeUser,
-    FindUserByEmail,
-    GetUser,
-    ListUsers,
-    RegisterUser,
-    RemoveUser,
-    UpcomingOfUser,
-)
+from application.users import ChangeUser, FindUserByEmail, GetUser, ListUsers, RegisterUser, RemoveUser
 from application.warming import WarmNewUsers
 from entrypoints.http.use_cases import UseCases as HttpUseCases
 from entrypoints.scheduler.loop import Scheduler
-from entrypoints.scheduler.upkeep import AccessUpkeep, CacheUpkeep, OutboxUpkeep
+from entrypoints.scheduler.upkeep import AccessUpkeep, CacheUpkeep, OutboxUpkeep, RetentionUpkeep
 from entrypoints.settings import Settings
 
 
@@ -129,6 +123,8 @@ class Service(containers.DeclarativeContainer):
             plan_anew,
             settings.provided.rate_per_s,
             settings.provided.burst,
+            settings.provided.safety.brake,
+            settings.provided.safety.allowed_domains,
         ),
         keep=providers.Singleton(
             KeepLedger,
@@ -153,6 +149,16 @@ class Service(containers.DeclarativeContainer):
         is_required=providers.Callable(operator.not_, settings.provided.is_open),
     )
     access_upkeep = providers.Singleton(AccessUpkeep, access.provided.note_uses, adapters.answers)
+    retention_upkeep = providers.Singleton(
+        RetentionUpkeep,
+        providers.Singleton(
+            ForgetWhatIsOld,
+            unit_of_work,
+            policy,
+            settings.provided.safety.keep_audit,
+            settings.provided.safety.forget_deleted,
+        ),
+    )
     act_on_message = providers.Singleton(ActOnMessage, unit_of_work, policy)
     http = providers.Singleton(
         HttpUseCases,

@@ -27,7 +27,7 @@ from entrypoints.http.imports import ImportController, UndoController
 from entrypoints.http.keys import KeyController
 from entrypoints.http.limits import Throttle
 from entrypoints.http.login import LoginController
-from entrypoints.http.messages import MessageController, SchedulerController
+from entrypoints.http.messages import ChannelController, MessageController, SchedulerController
 from entrypoints.http.metrics import show_metrics
 from entrypoints.http.occasions import OccasionController
 from entrypoints.http.operations import COMPONENTS
@@ -78,6 +78,7 @@ def create_app(use_cases: UseCases, *, lifespan: Sequence[Lifespan] = ()) -> Lit
             AuditController,
             LoginController,
             MessageController,
+            ChannelController,
             SchedulerController,
             TemplateController,
             HealthController,

@@ -85,6 +85,13 @@ STATISTICS: Mapping[str, Any] = {
     "lastTickAt": "2026-12-10T08:59:59Z",
     "nextDueAt": "2026-12-10T10:00:00Z",
     "failuresInARow": 0,
+    "stoppedChannels": [
+        {
+            "name": "smtp",
+            "pauseS": 0,
+            "brake": {"dueHour": "2026-12-10T09:00:00Z", "messages": 5000, "allowed": 1000},
+        }
+    ],
 }
 
 _FIELDS: Mapping[str, str] = {
@@ -121,6 +128,20 @@ def _json_body(media_types: Sequence[str], example: Mapping[str, Any], needed: S
     return RequestBody(required=True, content=dict.fromkeys(media_types, content))
 
 
+WITH_REASON = RequestBody(
+    required=True,
+    content={
+        JSON: OpenAPIMediaType(
+            schema=Schema(
+                type=OpenAPIType.OBJECT,
+                properties={"reason": Schema(type=_TEXT, description="Why; kept with who did it.")},
+                required=["reason"],
+                additional_properties=False,
+            ),
+            examples={"body": shown_example({"reason": "All of the new company was born on one day."})},
+        )
+    },
+)
 NEW_USER = _json_body([JSON], ADA, NEEDED)
 USER_CHANGE = _json_body([JSON], CHANGE, ())
 USER_PATCH = _json_body([JSON, MERGE_PATCH], CHANGE, ())

@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, Valida
 
 from application.errors import (
     ApplicationError,
+    ChannelNotStopped,
     CommitOutcomeUnknown,
     EmailTaken,
     ExternalIdTaken,
@@ -45,6 +46,7 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     TooManyDeactivations: HTTPStatus.CONFLICT,
     UserNotFound: HTTPStatus.NOT_FOUND,
     KeyNotFound: HTTPStatus.NOT_FOUND,
+    ChannelNotStopped: HTTPStatus.NOT_FOUND,
     LinkUnknown: HTTPStatus.NOT_FOUND,
     MessageNotFound: HTTPStatus.NOT_FOUND,
     ImportNotFound: HTTPStatus.NOT_FOUND,

@@ -21,15 +21,8 @@ from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
 from application.undoing import UndoImport
 from application.unsubscribing import LookAtLink, RevokeLinks, Unsubscribe
-from application.users import (
-    ChangeUser,
-    FindUserByEmail,
-    GetUser,
-    ListUsers,
-    RegisterUser,
-    RemoveUser,
-    UpcomingOfUser,
-)
+from application.upcoming_of_user import UpcomingOfUser
+from application.users import ChangeUser, FindUserByEmail, GetUser, ListUsers, RegisterUser, RemoveUser
 
 
 @attrs.frozen(kw_only=True)
