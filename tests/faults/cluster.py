@@ -188,5 +188,6 @@ def _environment(folder: Path, number: int, port: int, database_url: str, proxy:
         "DATABASE_URL": database_url,
         "REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0",
         "BIRTHDAYS_CHANNEL": "maildir",
+        "BIRTHDAYS_BRAKE": "off",
         "BIRTHDAYS_AUTH": "off",  # as its peers, which know no keys
     }

@@ -23,11 +23,11 @@ _LOOK = """
         WHERE {open} AND {wanted_at} <= (SELECT now FROM clock) AND m.expires_at > (SELECT now FROM clock) {shard}
         GROUP BY 1
     )
-    SELECT c.was_braked, h.due_hour, h.waiting, h.fresh + coalesce(d.messages, 0) AS messages,
-        CASE WHEN h.fresh = 0 THEN NULL ELSE (
+    SELECT c.was_braked, h.due_hour, h.waiting, h.fresh, h.fresh + coalesce(d.messages, 0) AS messages,
+        (
             SELECT coalesce(max(greatest(CASE WHEN b.due_hour < h.due_hour THEN b.messages ELSE 0 END, b.confirmed)), 0)
             FROM due_hours b WHERE b.due_hour >= h.due_hour - CAST(:looks_back AS interval)
-        ) END AS busiest
+        ) AS busiest
     FROM (
         SELECT EXISTS (SELECT FROM channels WHERE name = :channel AND braked_at IS NOT NULL) AS was_braked
     ) c LEFT JOIN hours h ON true LEFT JOIN due_hours d ON d.due_hour = h.due_hour
@@ -59,7 +59,7 @@ async def look(
     rows = (
         await connection.execute(text(statement), {"channel": terms.channel, "looks_back": brake.looks_back})
     ).all()
-    hours = [DueHour(row.due_hour, row.messages, row.busiest) for row in rows if row.busiest is not None]
+    hours = [DueHour(row.due_hour, row.messages, row.busiest) for row in rows if row.fresh]
     braked = brake.stops(hours)
     if braked is not None:
         told = {"hour": braked.hour, "messages": braked.messages, "allowed": braked.allowed}

@@ -13,6 +13,7 @@ from adapters.postgres.audit import FORGET_REASONS
 from adapters.postgres.database import connected, constraint_name
 from adapters.postgres.greeted_addresses import REMEMBER
 from adapters.postgres.tables import LIVE_EMAIL, LIVE_EXTERNAL_ID, messages, users
+from adapters.postgres.taken import refuse_taken
 from adapters.postgres.transaction import Transaction
 from application.errors import EmailTaken, ExternalIdTaken
 from application.import_ports import UserKeys
@@ -120,6 +121,8 @@ class PostgresUsers(Users):
     async def add(self, users_: Sequence[User]) -> None:
         if not users_:
             return
+        live = [user for user in users_ if user.deleted_at is None]
+        await refuse_taken(self._transaction.connection, live, live)
         try:
             await self._transaction.connection.execute(_ADD, _to_arrays(users_))
         except IntegrityError as error:
@@ -129,6 +132,12 @@ class PostgresUsers(Users):
     async def save(self, changes: Sequence[tuple[User, User]]) -> None:
         if not changes:
             return
+        live = [(before, after) for before, after in changes if after.deleted_at is None]
+        await refuse_taken(
+            self._transaction.connection,
+            [new for old, new in live if old.deleted_at is not None or old.email_key != new.email_key],
+            [new for old, new in live if old.deleted_at is not None or old.external_id != new.external_id],
+        )
         try:
             await self._transaction.connection.execute(_CHANGE, _to_arrays([after for _, after in changes]))
         except IntegrityError as error:
