@@ -12,6 +12,12 @@ import attrs
 from application.ports import Clock
 
 _LONGEST_SLEEP_S = 60.0
+_GOES_ON: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed_s() -> float:
+    """Return seconds that no one sets and that go on while the machine is suspended, as Linux' monotonic do not."""
+    return time.clock_gettime(_GOES_ON)
 
 
 @attrs.frozen

@@ -64,6 +64,8 @@ class CachedValues(Generic[T]):
     _loads: asyncio.Semaphore
     on_hit: HitSample[T] | None = None
     _flights: dict[str, asyncio.Task[Read[T | None] | None]] = attrs.field(factory=dict, init=False)
+    _beside: dict[str, asyncio.Task[T | None]] = attrs.field(factory=dict, init=False)
+    """The loads that have yet to begin of who has waited too long for another's, and does not store."""
 
     async def read(self, key: str, load: Load[T]) -> Read[T | None]:
         """Return the value of *key*, from the cache if that may be believed, else by *load*."""
@@ -132,7 +134,7 @@ class CachedValues(Generic[T]):
                     return loaded
             if pause_s is not None:
                 await asyncio.sleep(pause_s)
-        return await self._bypass(Bypass.IN_FLIGHT, load)
+        return await self._bypass(Bypass.IN_FLIGHT, lambda: self._load_beside(key, load))
 
     async def _decoded(self, place: Place, key: str, look: Look) -> T | None:
         """Return the value that was found; one that cannot be read is removed, and counted."""
@@ -199,6 +201,20 @@ class CachedValues(Generic[T]):
         except CacheUnavailable:
             stored = False
         self._observer.fill_ended(stored=stored)
+
+    async def _load_beside(self, key: str, load: Load[T]) -> T | None:
+        """Load together with all who want *key* before that begins, and within the bound on loads."""
+        beside = self._beside.get(key)
+        if beside is None:
+            beside = asyncio.create_task(self._load_next(key, load))
+            beside.add_done_callback(_retrieve_error)
+            self._beside[key] = beside
+        return await asyncio.shield(beside)
+
+    async def _load_next(self, key: str, load: Load[T]) -> T | None:
+        async with self._loads:
+            del self._beside[key]  # who comes from here on may have written meanwhile
+            return await load()
 
     async def _drop(self, place: Place, key: str) -> None:
         """Give the lease back, so that nobody waits for it; else it ends by itself."""

@@ -1,6 +1,7 @@
 """Invalidations reach the cache: at once after the commit, and for certain by a sweep of the outbox."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import attrs
@@ -9,14 +10,14 @@ import structlog
 from application.cache_ports import SHARDS, CachePort, InvalidationLog
 from application.invalidation import keys_of
 from application.observing import CacheObserver
+from application.own_time import OwnTimeout
 from application.trust import Trust
 from domain.events import Event
 
 log = structlog.get_logger()
 
 AT_ONCE_WITHIN_S = 0.05
-"""How long at most a write waits for the cache after its commit."""
-_TURNS_TO_READ = 10
+"""How long at most a write waits for the cache after its commit; not counted is what holds up this process itself."""
 SWEEP_EVERY_S = 0.15
 BATCH = 500
 KEEP_DELIVERED_S = 600.0
@@ -46,11 +47,9 @@ class InvalidateAtOnce:
             self.overdue.set()
             return
         deletion = asyncio.ensure_future(self._cache.invalidate(placed))
-        await asyncio.wait([deletion], timeout=AT_ONCE_WITHIN_S)
-        # Where this process was held up itself, the answer is there and has only to be read.
-        for _ in range(_TURNS_TO_READ):
-            if not deletion.done():
-                await asyncio.sleep(0)
+        with contextlib.suppress(TimeoutError):
+            async with OwnTimeout(AT_ONCE_WITHIN_S):
+                await asyncio.wait([deletion])
         if not deletion.done():
             deletion.cancel()
             self.overdue.set()

@@ -44,6 +44,8 @@ class Trust:
         """Ask the store anew. Raises StoreUnavailable; the lease then runs out by itself."""
         asked_at = self._monotonic()  # before asking: the answer may be as old as the question
         poll = await self._log.poll(overdue_s=OVERDUE_S)
+        if asked_at + TRUSTED_FOR_S < self._until:
+            return  # a later question was answered earlier
         if self._poll is None or poll.acknowledged != self._poll.acknowledged:
             self._batch_seen_at = asked_at
         self._poll = poll

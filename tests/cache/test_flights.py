@@ -7,7 +7,7 @@ import pytest
 from application.cache_ports import CacheUnavailable, Lease
 from application.errors import StoreUnavailable
 from application.invalidation import user_key
-from application.observing import Source
+from application.observing import Bypass, Source
 from application.views import UserView
 from domain.user import UserId
 from tests.cache.intercepting import InterceptedCache, InterceptedReader
@@ -47,6 +47,31 @@ async def test_who_comes_after_the_load_has_begun_does_not_get_what_it_read(
         assert await process.name(ada) == ("Augusta", Source.MISS)
     assert await early == ("Ada", Source.MISS)
     assert await process.name(ada) == ("Augusta", Source.HIT)
+
+
+async def test_who_waits_too_long_for_another_process_loads_once_as_well(world: World, ada: UserView) -> None:
+    stop, loads = Stop("load"), Counting()
+    slow = await world.started(user_reader=InterceptedReader(world.user_reader, stop))
+    process = await world.started(user_reader=InterceptedReader(world.user_reader, loads))
+    async with stop.stopped(slow.name(ada)) as holding:
+        reads = await asyncio.gather(*(process.name(ada) for _ in range(50)))
+        assert reads == [("Ada", Source.BYPASS)] * 50
+        assert process.told.bypasses == {Bypass.IN_FLIGHT: 50}
+        assert loads.calls["load"] < 10
+    assert await holding == ("Ada", Source.MISS)
+
+
+async def test_and_who_comes_after_that_load_has_begun_does_not_get_what_it_read(
+    world: World, ada: UserView
+) -> None:
+    slow, late = Stop("load"), Stop("load", after=True)
+    first = await world.started(user_reader=InterceptedReader(world.user_reader, slow))
+    process = await world.started(user_reader=InterceptedReader(world.user_reader, late))
+    async with slow.stopped(first.name(ada)) as holding, late.stopped(process.name(ada)) as early:
+        await world.rename_by_hand(ada, "Augusta")  # which leaves the lease where it is
+        assert await process.name(ada) == ("Augusta", Source.BYPASS)
+    assert await early == ("Ada", Source.BYPASS)
+    await holding
 
 
 async def test_the_others_are_served_when_the_first_one_goes_away(world: World, ada: UserView) -> None:

@@ -139,6 +139,21 @@ async def test_a_poll_counts_from_when_it_was_asked(world: World, process: Proce
     assert await slow.name(ada) == ("Ada", BYPASS)
 
 
+async def test_an_answer_of_the_store_that_a_later_one_has_overtaken_says_nothing(
+    world: World, ada: UserView
+) -> None:
+    slow = Stop("later", after=True)
+    process = await world.started(log=InterceptedLog(world.log, slow))
+    await process.warm_up(ada)
+    slow.name = "poll"
+    async with slow.stopped(process.trust.renew()) as early:
+        await world.pass_time(TRUSTED_FOR_S / 2)
+        await process.trust.renew()
+    await early
+    await world.pass_time(0.7 * TRUSTED_FOR_S)
+    assert await process.name(ada) == ("Ada", Source.HIT)
+
+
 async def test_a_store_that_cannot_be_asked_takes_the_trust_in_the_end(
     world: World, process: Process, ada: UserView
 ) -> None:

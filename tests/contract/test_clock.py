@@ -6,11 +6,15 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import attrs
 import pytest
 
-from adapters.clock import MovableClock, SystemClock
+from adapters.clock import MovableClock, SystemClock, elapsed_s
+from entrypoints.container.families import MemoryAdapters
+from entrypoints.container.wiring import Service
+from entrypoints.settings import Settings
 from tests.contract.adapters import START
 from tests.contract.clock import ClockContract
 
@@ -25,6 +29,14 @@ class TestSystemClock(ClockContract):
 
     def test_it_sleeps_a_minute_at_most(self) -> None:
         assert SystemClock().longest_sleep_s == 60
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="other systems' monotonic clocks go on")
+def test_what_a_process_relies_on_goes_on_while_the_machine_is_suspended(tmp_path: Path) -> None:
+    assert abs(elapsed_s() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 1
+    settings = Settings.from_environment({"BIRTHDAYS_DATA_DIR": str(tmp_path)})
+    adapters = MemoryAdapters(settings=settings, clock_start=START)
+    assert Service(settings=settings, adapters=adapters).cached.trust()._monotonic is elapsed_s
 
 
 class TestMovableClock(ClockContract):

@@ -9,11 +9,12 @@ import pytest
 
 from adapters.clock import MovableClock
 from application.observing import Source
-from domain.occasion import Kind
+from domain.occasion import AnnualDate, Kind
 from domain.user import UserId
 from entrypoints.container.families import MemoryAdapters
 from entrypoints.container.wiring import Service
 from entrypoints.settings import Settings
+from tests.contract.people import person
 
 NOON = datetime(2027, 3, 13, 12, tzinfo=UTC)
 PI_DAY = date(2027, 3, 14)
@@ -79,3 +80,14 @@ async def test_who_moves_a_birthday_is_on_the_list_at_once(service: Service) -> 
         UserId(page.items[0].id), {"timezone": "America/Los_Angeles", "birthday": "1990-03-13"}
     )
     assert (await service.http().todays_list(Kind.BIRTHDAY)).value.count == 1
+
+
+async def test_who_is_planned_late_is_on_the_list_then(service: Service) -> None:
+    assert await first_hit(service, NOON.date()) == 0
+    async with service.unit_of_work()() as uow:
+        await uow.users.add([person(timezone="America/Los_Angeles", birthday=AnnualDate(3, 13, 1990))])
+        await uow.commit()
+    await asyncio.sleep(0.5)  # the lists are swept, and computed before anybody has planned
+    assert await first_hit(service, NOON.date()) == 0
+    await service.scheduler().plan_now()
+    assert await first_hit(service, NOON.date()) == 1

@@ -1,6 +1,7 @@
 """What surrounds every request: HEAD, request ids, one line in the log."""
 
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -144,3 +145,18 @@ def test_what_tests_share_answers_from_what_each_of_them_brought(api: Api, ada: 
         # A key that is the one's alone: what the middlewares hold is each one's own as well.
         text = other.post("/keys", json={"name": "x", "scopes": ["admin"]}).json()["text"]
         assert api.get(ada, authorization=f"Bearer {text}").status_code == HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize(
+    "path", ("{ada}", "/users", "/users?email=ada@example.com", "/messages", "/health/live")
+)
+def test_no_request_waits_for_another_thread(
+    api: Api, ada: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way there and back takes longer than all the rest of an answer."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a thread was asked")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    assert api.get(path.format(ada=ada)).status_code == HTTPStatus.OK

@@ -16,6 +16,7 @@ OPERATIONS: Mapping[str, Callable[[CachePort], Awaitable[object]]] = {
     "delete_prefix": lambda cache: cache.delete_prefix("k", limit=1),
     "figures": lambda cache: cache.figures(),
     "look": lambda cache: cache.look(HERE, KEY),
+    "follow": lambda cache: cache.follow(HERE, KEY, "user:v1:"),
     "take_lease": lambda cache: cache.take_lease(HERE, KEY, "a", lease_s=1),
     "fill": lambda cache: cache.fill(HERE, KEY, "a", ENTRY, ttl_s=1),
     "invalidate": lambda cache: cache.invalidate([(HERE, KEY)]),

@@ -23,14 +23,19 @@ class World:
     def calls(self, outcomes: str) -> None:
         """Let calls end one after the other: ``+`` well, ``-`` badly."""
         for outcome in outcomes:
-            admission = self.breaker.admit()
+            admission = self.admit()
             if outcome == "+":
                 self.breaker.succeeded(admission)
             else:
                 self.breaker.failed(admission, "TimeoutError")
 
+    def admit(self) -> int:
+        """Let a call through, or the probe that is wanted."""
+        return self.breaker.admit_probe() if self.breaker.wants_probe else self.breaker.admit()
+
     def is_open(self) -> bool:
-        return self.breaker.refuses
+        """Whether nothing is let through, not even a probe."""
+        return self.breaker.refuses and not self.breaker.wants_probe
 
     @property
     def states(self) -> list[str]:
@@ -70,16 +75,20 @@ def test_failures_of_more_than_a_second_do_not_open_it(world: World) -> None:
     assert not world.is_open()
 
 
-def test_an_open_breaker_lets_one_through_after_a_while(world: World) -> None:
+def test_an_open_breaker_lets_one_probe_through_after_a_while_and_nobody_else(world: World) -> None:
     world.calls("-" * FAILURES_IN_A_ROW)
     world.now += 0.999
     assert world.is_open()
+    with pytest.raises(CacheUnavailable):
+        world.breaker.admit_probe()
     world.now += 0.001
-    assert not world.is_open()
-    admission = world.breaker.admit()
-    assert world.is_open()
     with pytest.raises(CacheUnavailable):
         world.breaker.admit()
+    admission = world.breaker.admit_probe()
+    assert world.is_open()
+    for admit in (world.breaker.admit, world.breaker.admit_probe):
+        with pytest.raises(CacheUnavailable):
+            admit()
     world.breaker.succeeded(admission)
     assert not world.is_open()
     assert world.states == ["open", "half_open", "closed"]
@@ -112,16 +121,16 @@ def test_how_long_is_drawn_anew_each_time() -> None:
     for _ in range(FAILURES_IN_A_ROW):
         breaker.failed(breaker.admit(), "x")
     now = 0.2
-    assert breaker.refuses
+    assert not breaker.wants_probe
     now = 0.25
-    breaker.failed(breaker.admit(), "x")
+    breaker.failed(breaker.admit_probe(), "x")
     assert drawn == [(0.0, 1.0), (0.0, 2.0)]
 
 
 def test_a_probe_that_is_cancelled_leaves_its_place_to_another(world: World) -> None:
     world.calls("-" * FAILURES_IN_A_ROW)
     world.now += 1.0
-    world.breaker.abandoned(world.breaker.admit())
+    world.breaker.abandoned(world.breaker.admit_probe())
     assert not world.is_open()
     world.calls("+")
     assert world.states[-1] == "closed"
@@ -142,7 +151,7 @@ def test_who_was_let_through_before_does_not_decide(world: World, outcome: str) 
     for state in ("open", "half_open"):
         if state == "half_open":
             world.now += 1.0
-            world.breaker.admit()
+            world.breaker.admit_probe()
         if outcome == "+":
             world.breaker.succeeded(late.pop())
         else:

@@ -107,6 +107,7 @@ async def test_few_commands_are_needed(own_server: tuple[str, Redis]) -> None:
         await server.set(f"{namespace}:{{00}}:{HERE.epoch}:{KEY}", b"strange")
         assert (await cache.look(HERE, KEY)).undecodable
         assert await cache.look(HERE, KEY) == Look(None, 2)
+        assert await cache.follow(HERE, KEY, "user:v1:") == (Look(None, 2), None)
         await cache.invalidate([(HERE, KEY)])
         assert (await cache.figures()).memory_bytes is None
 

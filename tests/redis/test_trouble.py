@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from adapters.redis.breaker import FAILURES_IN_A_ROW
 from adapters.redis.cache import TIMEOUT_S, RedisCache, open_redis_cache
 from adapters.redis.line import CONNECTIONS_MAX
-from application.cache_ports import CacheUnavailable, Look
+from application.cache_ports import CachePort, CacheUnavailable, Look
 from tests.contract.cache import FIRST, HERE, KEY
 from tests.redis.observer import Heard
 from tests.redis.operations import ENTRY, OPERATIONS
@@ -90,6 +90,10 @@ async def took(operation: str, cache: RedisCache) -> float:
     assert raised.value.__cause__ is None
     assert "@" not in str(raised.value)
     return time.monotonic() - started
+
+
+def test_no_operation_is_left_out() -> None:
+    assert set(OPERATIONS) == set(vars(CachePort)["__abstractmethods__"]) - {"is_healthy"}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -205,20 +209,38 @@ async def until_it_answers(cache: RedisCache) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_probe_that_is_cancelled_does_not_leave_the_breaker_open(valkey_url: str) -> None:
-    async with proxy(valkey_url) as server, opened(server.url, patience=10) as cache:
+async def test_nobody_waits_for_the_probe_of_a_server_that_hangs(valkey_url: str) -> None:
+    heard = Heard()
+    async with proxy(valkey_url) as server, opened(server.url, heard) as cache:
+        assert await cache.take_lease(HERE, KEY, "a", lease_s=60)
+        server.mode = Mode.HANG
+        for _ in range(FAILURES_IN_A_ROW):
+            await took("look", cache)
+        longest_s = 0.0
+        async with asyncio.timeout(20):
+            while heard.changes.count(("reading", "half_open")) < 3:
+                longest_s = max(longest_s, await took("look", cache), await took("invalidate", cache))
+                await asyncio.sleep(0.005)
+        assert longest_s < TIMEOUT_S / 2
+
+
+async def test_who_is_cancelled_while_the_probe_is_under_way_does_not_end_it(valkey_url: str) -> None:
+    heard = Heard()
+    async with proxy(valkey_url) as server, opened(server.url, heard, patience=10) as cache:
         server.mode = Mode.CUT
         for _ in range(FAILURES_IN_A_ROW):
             await took("look", cache)
         server.mode = Mode.PASS
         server.delay_s = 0.2
-        cancelled = 0
         async with asyncio.timeout(10):
-            while not cancelled:
-                probe = asyncio.create_task(cache.get("k"))
+            while ("reading", "half_open") not in heard.changes:
+                asking = asyncio.create_task(cache.get("k"))
+                await asyncio.sleep(0)
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
                 await asyncio.sleep(0.01)
-                cancelled = probe.cancel()
-                await asyncio.gather(probe, return_exceptions=True)
+            while ("reading", "closed") not in heard.changes:  # noqa: ASYNC110  # the observer only writes down
+                await asyncio.sleep(0.01)
         server.delay_s = 0.0
         assert await cache.get("k") is None
 

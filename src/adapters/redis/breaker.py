@@ -23,7 +23,7 @@ OPEN_MAX_S = 2.0
 
 
 class State(StrEnum):
-    """Whether calls are let through; in *half_open* one is under way, and its outcome decides."""
+    """Whether calls are let through; in *half_open* a probe is under way, and its outcome decides."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -33,6 +33,8 @@ class State(StrEnum):
 @attrs.define(eq=False)
 class Breaker:
     """Decides which calls are let through. A call is *admitted* and then told of, once, by one of three methods.
+
+    While it is open the only call is now and then a *probe*, for which nobody waits.
 
     *draw* chooses how long it stays open: from zero to a bound that doubles each time, so that processes
     do not come back all at once.
@@ -55,16 +57,24 @@ class Breaker:
     @property
     def refuses(self) -> bool:
         """Whether a call would be refused now."""
-        if self.state is State.CLOSED:
-            return False
-        return self.state is State.HALF_OPEN or self._monotonic() < self._open_until
+        return self.state is not State.CLOSED
+
+    @property
+    def wants_probe(self) -> bool:
+        """Whether it has been open for long enough to ask the server again."""
+        return self.state is State.OPEN and self._monotonic() >= self._open_until
 
     def admit(self) -> int:
         """Let a call through; what is returned tells the outcome's method which. Raises CacheUnavailable."""
         if self.refuses:
             raise CacheUnavailable("breaker open")
-        if self.state is State.OPEN:
-            self._change(State.HALF_OPEN)
+        return self._admission
+
+    def admit_probe(self) -> int:
+        """Let a call through that decides, where the breaker *wants* it; as ``admit``."""
+        if not self.wants_probe:
+            raise CacheUnavailable("breaker open")
+        self._change(State.HALF_OPEN)
         return self._admission
 
     def succeeded(self, admission: int) -> None:

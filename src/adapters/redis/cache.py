@@ -63,7 +63,9 @@ class RedisCache(CachePort):
     ) -> None:
         self._keys = Keys(namespace)
         self._reading, self._sweeping = (
-            Line(client, Breaker(side, observer, monotonic), observer, monotonic, timeout_s)
+            Line(
+                client, Breaker(side, observer, monotonic), observer, monotonic, timeout_s, self._ask_anything
+            )
             for client, side in ((client_for_reading, "reading"), (client_for_sweeping, "sweeping"))
         )
         self._looks = JoinedLooks(self._reading, self._keys)
@@ -142,12 +144,14 @@ class RedisCache(CachePort):
 
     async def is_healthy(self) -> bool:
         try:
-            await self._reading.call(
-                "ping", lambda client: client.execute_command("EXISTS", self._keys.plain(""))
-            )
+            await self._reading.call("ping", self._ask_anything)
         except CacheUnavailable:
             return False
         return True
+
+    async def _ask_anything(self, client: Client) -> None:
+        """Ask the server, or the node of a Cluster, that has the keys."""
+        await client.execute_command("EXISTS", self._keys.plain(""))
 
     async def figures(self) -> CacheFigures:
         async def ask(client: Client) -> tuple[int | None, int | None]:

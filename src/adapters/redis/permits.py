@@ -15,10 +15,12 @@ _FORGET_AFTER_MS = 120_000
 def open_redis_permits(url: str, namespace: str = "birthdays", *, observer: CacheObserver) -> "RedisPermits":
     """Return the counts at *url*, to be closed in the end; the server need not be there yet."""
     client = open_client(url, connections_max=CONNECTIONS_MAX)
-    return RedisPermits(
-        Line(client, Breaker("limiting", observer, time.monotonic), observer, time.monotonic, _TIMEOUT_S),
-        namespace,
-    )
+    breaker = Breaker("limiting", observer, time.monotonic)
+
+    async def probe(client: Client) -> None:
+        await client.execute_command("EXISTS", f"{namespace}:limit:v1:")
+
+    return RedisPermits(Line(client, breaker, observer, time.monotonic, _TIMEOUT_S, probe), namespace)
 
 
 class RedisPermits(PermitStore):

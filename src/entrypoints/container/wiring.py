@@ -6,7 +6,7 @@ import time
 
 from dependency_injector import containers, providers
 
-from adapters.clock import SystemClock
+from adapters.clock import SystemClock, elapsed_s
 from adapters.codecs import COUNTS, REFERENCES, USERS, todays_lists
 from adapters.postgres.database import (
     POOL_SIZE,
@@ -50,7 +50,7 @@ class Cache(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     adapters = providers.DependenciesContainer()
 
-    trust = providers.Singleton(Trust, adapters.invalidations, time.monotonic, adapters.metrics)
+    trust = providers.Singleton(Trust, adapters.invalidations, elapsed_s, adapters.metrics)
     loads = providers.Singleton(asyncio.Semaphore, POOL_SIZE // 3)
     auditor = providers.Singleton(AuditHits, settings.provided.audits_per_s, time.monotonic, adapters.metrics)
     users = providers.Singleton(CachedValues, adapters.cache, trust, USERS, adapters.metrics, loads)
@@ -70,6 +70,7 @@ class Cache(containers.DeclarativeContainer):
     )
     at_once = providers.Singleton(InvalidateAtOnce, adapters.cache, trust)
     warm = providers.Singleton(WarmNewUsers, user_reader)
+    refresh_lists = providers.Singleton(RefreshTodaysLists, compute_list, lists)
     upkeep = providers.Singleton(
         CacheUpkeep,
         trust,
@@ -78,7 +79,7 @@ class Cache(containers.DeclarativeContainer):
             SweepInvalidations, adapters.invalidations, adapters.cache, trust, adapters.metrics
         ),
         auditor,
-        providers.Singleton(RefreshTodaysLists, compute_list, lists),
+        refresh_lists,
         adapters.clock,
         adapters.cache,
     )
@@ -140,6 +141,9 @@ class Service(containers.DeclarativeContainer):
         look_at_ledger=providers.Singleton(LookAtLedger, adapters.message_reader, adapters.clock),
         observer=providers.Singleton(
             SchedulerMetrics, adapters.metrics.provided.registry, state, adapters.clock
+        ),
+        refresh_lists=providers.Selector(
+            adapters.has_cache, yes=cached.refresh_lists, no=providers.Object(None)
         ),
     )
     access = providers.Singleton(

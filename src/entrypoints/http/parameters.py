@@ -48,7 +48,7 @@ def provide_message_key(key: FromPath[str]) -> MessageKey:
     return key_of(key)
 
 
-def refuse_unknown_parameters(
+async def refuse_unknown_parameters(  # async, or Litestar would take it to another thread at every request
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
     """Refuse query parameters that the route does not document: a misspelt one would silently do nothing."""

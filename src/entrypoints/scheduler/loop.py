@@ -11,6 +11,7 @@ from structlog.contextvars import bound_contextvars
 
 from application.dispatch import DispatchReport, KeepLedger, NextDue, SendDueMessages
 from application.errors import StoreUnavailable
+from application.occasions import RefreshTodaysLists
 from application.planning import PlanMessages, PlanOpenAnew
 from application.ports import Clock
 from application.scheduler_observing import SchedulerObserver
@@ -49,6 +50,8 @@ class Scheduler:
     state: SchedulerState
     look_at_ledger: LookAtLedger
     observer: SchedulerObserver
+    refresh_lists: RefreshTodaysLists | None = None
+    """For what was planned late: today's lists may be computed already."""
     _poke: asyncio.Event = attrs.field(factory=asyncio.Event)
     _failures: dict[str, int] = attrs.field(factory=dict)
 
@@ -85,6 +88,8 @@ class Scheduler:
             expired=report.expired,
             moved=moved,
         )
+        if self.refresh_lists is not None and (report.scheduled or moved):
+            await self.refresh_lists()
         return True
 
     async def _plan_tick(self, stopping: asyncio.Event) -> None:
