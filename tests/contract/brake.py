@@ -20,6 +20,7 @@ async def due(adapters: Adapters, number: int, hours: int = 0, **values: Any) ->
     """Let so many messages wait that were due within an hour, which began so many hours after START."""
     people = [born_on_pi_day(f"P{count}") for count in range(number)]
     at = START + hours * HOUR
+    values.setdefault("expires_at", at + 48 * HOUR)
     held = [
         message(user, due_at=at + timedelta(minutes=count % 60), **values)
         for count, user in enumerate(people)
