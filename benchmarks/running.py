@@ -103,6 +103,7 @@ async def running_program(
         "DATABASE_URL": servers.database_url,
         "BIRTHDAYS_DATA_DIR": str(folder),
         "BIRTHDAYS_PORT": str(port),
+        "BIRTHDAYS_BRAKE": "off",  # a crowd is what is measured
         **({"REDIS_URL": servers.redis_url} if cached else {}),
         **settings,
     }

@@ -54,6 +54,9 @@ class SchedulerMetrics(SchedulerObserver):
         gauge("scheduler_clock_offset_seconds", "This machine's clock ahead of the database's.").set_function(
             lambda: state.clock_offset_s
         )
+        gauge("scheduler_braked_messages", "Messages of an hour that the brake holds.").set_function(
+            lambda: 0.0 if state.braked is None else float(state.braked.messages)
+        )
         gauge("scheduler_zone_data_info", "The zone data.", "version").labels(ZONE_DATA_VERSION).set(1)
         gauge("scheduler_zone_data_year", "The year of that release.").set(int(ZONE_DATA_VERSION[:4]))
         for status in (Status.SENT, Status.RETRYING, Status.FAILED):

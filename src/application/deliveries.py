@@ -17,6 +17,7 @@ class Recipient:
     first_name: str
     last_name: str
     email: str
+    link_nonce: int = 0
 
 
 @attrs.frozen

@@ -14,6 +14,7 @@ from application.import_ports import REMEMBERED
 from application.ledger import ClaimTerms, SettleReport
 from application.planning import PlanAnew
 from application.ports import UnitOfWorkFactory
+from domain.brake import Brake, Braked
 from domain.message import RetryPolicy, Status
 from domain.occasion import Kind
 
@@ -32,6 +33,8 @@ class DispatchReport:
     stale: int = 0
     pause: timedelta | None = None
     """For how long the channel takes nothing, in real time."""
+    braked: Braked | None = None
+    """Why the brake has stopped it."""
     accepted: Mapping[tuple[Kind, datetime], int] = attrs.field(factory=dict, eq=False)
     """How many the channel has taken, by kind and due instant."""
 
@@ -39,6 +42,13 @@ class DispatchReport:
     def goes_on(self) -> bool:
         """Whether there may be more to claim at once."""
         return self.claimed > 0 or self.stale > 0
+
+
+@attrs.define
+class Clearance:
+    """How many of the messages that wait the brake has seen, so that it need not count for each batch."""
+
+    messages: int = 0
 
 
 @attrs.frozen
@@ -55,11 +65,15 @@ class SendDueMessages:
     plan_anew: PlanAnew
     rate_per_s: float | None = None
     burst: int = 100
+    brake: Brake | None = None
+    allowed_domains: frozenset[str] | None = None
+    clearance: Clearance = attrs.field(factory=Clearance, eq=False)
 
     async def __call__(self) -> DispatchReport:
         async with self.unit_of_work() as uow:
             claim = await uow.messages.claim(self.channel.batch_size, self._terms)
             await uow.commit()  # also without a delivery: messages of people who are gone were cancelled
+        self.clearance.messages = claim.cleared
         anew = set(claim.stale)
         settled = SettleReport({}, 0)
         accepted: Mapping[tuple[Kind, datetime], int] = {}
@@ -82,7 +96,13 @@ class SendDueMessages:
         if anew:
             await self.plan_anew(sorted(anew))
         return DispatchReport(
-            len(claim.deliveries), settled.settled, settled.lost, len(claim.stale), claim.pause, accepted
+            len(claim.deliveries),
+            settled.settled,
+            settled.lost,
+            len(claim.stale),
+            claim.pause,
+            claim.braked,
+            accepted,
         )
 
     @property
@@ -93,6 +113,9 @@ class SendDueMessages:
             channel=self.channel.name,
             rate_per_s=self.rate_per_s,
             burst=self.burst,
+            allowed_domains=self.allowed_domains,
+            brake=self.brake,
+            cleared=self.clearance.messages,
         )
 
     async def _send(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:

@@ -4,6 +4,8 @@ ApplicationError
 ├── UserNotFound
 ├── MessageNotFound
 ├── KeyNotFound
+├── ChannelNotStopped       nothing keeps the channel of that name
+├── LinkUnknown             a link out of messages that is not, or no longer, good
 ├── EmailTaken              somebody else has this address
 ├── ExternalIdTaken         somebody else has this id of another system
 ├── ImportNotFound          nobody remembers such an import
@@ -31,6 +33,14 @@ class MessageNotFound(ApplicationError):
 
 class KeyNotFound(ApplicationError):
     """There is no such key."""
+
+
+class ChannelNotStopped(ApplicationError):
+    """No such channel is paused, or stopped by the brake."""
+
+
+class LinkUnknown(ApplicationError):
+    """The link is not, or no longer, good."""
 
 
 class EmailTaken(ApplicationError):

@@ -47,6 +47,9 @@ _BECAME: Mapping[tuple[Status, Reason | None], str] = {
     ): "The date or the zone was changed, so it was not owed any more.",
     (Status.CANCELLED, Reason.OPERATOR): "An operator cancelled it.",
     (Status.SKIPPED, Reason.GREETED_RECENTLY): "The person had had such a greeting not long before.",
+    (Status.SKIPPED, Reason.OPTED_OUT): "The person wants no messages of this kind.",
+    (Status.UNKNOWN, Reason.OPTED_OUT): "It may have arrived, and the person wants no messages of this kind.",
+    (Status.SKIPPED, Reason.DOMAIN_NOT_ALLOWED): "Mail may not go to this domain (MAIL_ALLOW_DOMAINS).",
 }
 _BECAME_ANYWAY: Mapping[Status, str] = {
     Status.SCHEDULED: "It waits for its instant.",

@@ -90,7 +90,13 @@ def _of_the_scheduler(state: SchedulerState) -> Sequence[_Told]:
 
 def _of_channels(paused: Sequence[PausedChannel]) -> Sequence[_Told]:
     return [
-        (Tone.BAD, f"The channel {one.name} takes nothing for another {duration(one.pause)}.")
+        (
+            Tone.BAD,
+            f"The channel {one.name} takes nothing for another {duration(one.pause)}."
+            if one.braked is None
+            else f"The brake has stopped the channel {one.name}: {one.braked.messages:,} messages are due in one hour,"
+            f" and up to {one.braked.allowed:,} are usual. Somebody has to confirm that.",
+        )
         for one in paused
     ]
 

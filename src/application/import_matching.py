@@ -9,7 +9,8 @@ from application.import_ports import ImportChange
 from application.people_rows import Row, RowProblem
 from application.users import changed_user, new_user_id
 from domain.errors import InvalidField, InvalidFields
-from domain.user import User, UserId, particulars_of, register, restore, told
+from domain.telling import told
+from domain.user import User, UserId, particulars_of, register, restore
 
 
 @attrs.frozen

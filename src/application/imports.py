@@ -14,7 +14,7 @@ from application.import_matching import Known, Matched, change_of, match_rows
 from application.import_ports import ImportId
 from application.people_rows import BadRow, PeopleFile, Row, RowProblem
 from application.ports import UnitOfWork, UnitOfWorkFactory
-from application.users import replan
+from application.users import remember_greetings, replan
 from domain.due import SendPolicy
 from domain.user import UserId, remove
 
@@ -186,6 +186,8 @@ class ImportUsers:
         matched = match_rows(rows, known, lines, now)
         await uow.users.add(matched.added)
         await uow.users.save(matched.saved)
+        renamed = [after for before, after in matched.saved if after.email_key != before.email_key]
+        await remember_greetings(uow, [*matched.added, *renamed], self.policy, now)
         moved = [after for before, after in matched.saved if after.moves_messages(before)]
         await replan(uow, [*matched.added, *moved], self.policy, now)
         if import_id is not None:

@@ -1,5 +1,6 @@
 """Which cached keys an event makes wrong: one pure function, and the keys and lifetimes of every class."""
 
+from hashlib import sha256
 from uuid import UUID
 
 from domain.email import email_key
@@ -25,8 +26,8 @@ def user_key(user_id: UUID) -> str:
 
 
 def email_reference_key(email: str) -> str:
-    """Return the key of the reference from an address to the id of who has it."""
-    return f"user:email:v1:{email_key(email)}"
+    """Return the key of the reference from an address to the id of who has it; it does not hold the address."""
+    return f"user:email:v2:{sha256(email_key(email).encode(errors='surrogatepass')).hexdigest()}"
 
 
 def keys_of(event: Event) -> frozenset[str]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import attrs
 
 from application.deliveries import Delivery
+from domain.brake import Brake, Braked
 from domain.due import SendPolicy
 from domain.message import Status
 from domain.user import UserId
@@ -29,6 +30,8 @@ class PlanReport:
 
 
 _GATHERED_S = 0.1
+BRAKED_PAUSE = timedelta(minutes=1)
+"""After that a channel that the brake has stopped is looked at again, in case the surge is gone."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +39,8 @@ class ClaimTerms:
     """On what terms a process claims for its channel, batch after batch.
 
     All processes together take at most *rate_per_s* messages a second for a channel, real seconds, after at
-    most *burst* at once; None is no limit.
+    most *burst* at once; None is no limit. Messages to other domains than the allowed ones are skipped.
+    The *brake* looks at what waits, unless so many messages are *cleared*: it has seen them before.
     """
 
     lease: timedelta
@@ -44,6 +48,9 @@ class ClaimTerms:
     channel: str
     rate_per_s: float | None = None
     burst: int = 100
+    allowed_domains: frozenset[str] | None = None
+    brake: Brake | None = None
+    cleared: int = 0
 
     def pause_until_token(self, tokens: float) -> timedelta:
         """Return how long to wait if there are *tokens*, less than one: for a few at once where they come fast."""
@@ -58,12 +65,15 @@ class Claim:
 
     Those of *stale* users stay as they are, to be planned anew outside this transaction: it holds locks on
     messages, and users are locked before their messages. While the channel takes nothing, *pause* is for how
-    long, in real time.
+    long, in real time; where the brake has stopped it, *braked* is why. *cleared* is how many messages that the
+    brake has seen still wait.
     """
 
     deliveries: Sequence[Delivery]
     stale: Sequence[UserId] = ()
     pause: timedelta | None = None
+    braked: Braked | None = None
+    cleared: int = 0
 
 
 @attrs.frozen

@@ -25,6 +25,7 @@ class RequestClass(StrEnum):
     WRITE = "write"
     IMPORT = "import"
     ADMIN = "admin"
+    PUBLIC = "public"
 
 
 LIMITS: dict[RequestClass, int] = {
@@ -32,8 +33,9 @@ LIMITS: dict[RequestClass, int] = {
     RequestClass.WRITE: 60_000,
     RequestClass.IMPORT: 60,
     RequestClass.ADMIN: 600,
+    RequestClass.PUBLIC: 600,
 }
-"""Per key and minute: far above what one service can do, so that a limit is a choice of who runs it."""
+"""Per key and minute, of the public per address: far above what one service can do, so that a limit is a choice of who runs it."""
 
 
 @attrs.frozen

@@ -9,8 +9,10 @@ import attrs
 from application.errors import MessageNotFound
 from application.operator_ports import OperatorReader
 from application.ports import MessageReader, UnitOfWorkFactory
+from application.trail import current_actor
 from application.views import MessageView, Page
-from domain.decision import RESUME, Decision
+from domain.audit import Entry
+from domain.decision import RESUME
 from domain.due import SendPolicy
 from domain.errors import IllegalTransition
 from domain.message import Action, Message, MessageKey, Reason, Status, next_status
@@ -54,7 +56,7 @@ class GetMessage:
 class ActOnMessage:
     """An operator sends a message after all, cancels it, says that it was sent, or lets it be.
 
-    Why, where they say so, is kept in the same transaction. Raises MessageNotFound, InvalidField, and
+    Who did it, and why where they say so, is kept in the same transaction. Raises MessageNotFound, InvalidField, and
     IllegalTransition where its status forbids that.
     """
 
@@ -78,9 +80,10 @@ class ActOnMessage:
             now = await uow.now()
             changed = self._changed(message, action, now)
             await uow.messages.save([changed])
-            if because is not None:
-                decision = Decision(about=key, action=action, reason=because, decided_at=now)
-                await uow.decisions.note(decision)
+            entry = Entry(
+                at=now, actor=current_actor(), action=action, user_id=key.user_id, message=key, reason=because
+            )
+            await uow.audit.note([entry])
             await uow.commit()
         return MessageView.of(changed)
 
@@ -131,9 +134,11 @@ class ResumeChannel:
     async def __call__(self, channel: str, because: str) -> bool:
         """Return whether it was paused."""
         async with self.unit_of_work() as uow:
-            decision = Decision(about=channel, action=RESUME, reason=because, decided_at=await uow.now())
-            was_paused = await uow.decisions.resume(channel)
+            entry = Entry(
+                at=await uow.now(), actor=current_actor(), action=RESUME, subject=channel, reason=because
+            )
+            was_paused = await uow.channels.resume(channel)
             if was_paused:
-                await uow.decisions.note(decision)
+                await uow.audit.note([entry])
             await uow.commit()
         return was_paused

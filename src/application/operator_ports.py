@@ -1,4 +1,4 @@
-"""What an operator looks at, read without a transaction, each in one round trip; and the log of what they decide.
+"""What an operator looks at, read without a transaction, each in one round trip.
 
 Every look costs what it shows, and not what the ledger holds.
 """
@@ -11,9 +11,8 @@ from typing import Protocol
 import attrs
 
 from application.views import MessageView, UserView
-from domain.decision import Decision
+from domain.brake import Braked
 from domain.message import Status
-from domain.user import UserId
 
 COUNTED_MAX = 10_000
 """Beyond that it does not matter how many it is."""
@@ -54,10 +53,11 @@ class DueGroup:
 
 @attrs.frozen
 class PausedChannel:
-    """A channel that takes nothing for so long, in real time."""
+    """A channel that takes nothing for so long, in real time; *braked*, until somebody has confirmed that."""
 
     name: str
     pause: timedelta
+    braked: Braked | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -106,25 +106,3 @@ class OperatorReader(Protocol):
         in two somewhere, so that one part begins the first and the other the last name, whichever comes
         first. Names and addresses match in whatever case they are written. No words find nobody.
         """
-
-    @abstractmethod
-    async def decisions(self, limit: int, user_id: UserId | None = None) -> Sequence[Decision]:
-        """Return what was decided, about the messages of this person where one is given, the latest first."""
-
-
-class DecisionLog(Protocol):
-    """What operators have decided, inside a unit of work."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    async def note(self, decision: Decision) -> None:
-        """Keep *decision*, at most for as long as the record of its person."""
-
-    @abstractmethod
-    async def forget_before(self, instant: datetime) -> int:
-        """Forget what was decided before *instant*; return how much."""
-
-    @abstractmethod
-    async def resume(self, channel: str) -> bool:
-        """End the pause of *channel* for all processes; tell whether there was one."""

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 
 import attrs
 
+from application.audit_ports import AuditReader
 from application.headline import Headline, headline
 from application.observing import CacheHealth, Metrics
 from application.operator_ports import (
@@ -18,7 +19,7 @@ from application.operator_ports import (
 )
 from application.ports import Clock
 from application.statistics import SchedulerState
-from domain.decision import Decision
+from domain.audit import Entry
 from domain.due import SendPolicy
 from domain.mornings import Morning, next_mornings
 
@@ -61,7 +62,7 @@ class Overview:
     next_messages: Sequence[NamedMessage]
     places: Sequence[Place]
     lateness: Sequence[tuple[date, Lateness | None]]
-    decisions: Sequence[Decision]
+    decisions: Sequence[Entry]
     state: SchedulerState
     cache: CacheHealth
 
@@ -94,6 +95,7 @@ class ShowOverview:
     """How things stand now. Raises StoreUnavailable."""
 
     reader: OperatorReader
+    audit: AuditReader
     lateness: LatenessOfDays
     policy: SendPolicy
     clock: Clock
@@ -119,7 +121,7 @@ class ShowOverview:
             next_messages=await self.reader.next_messages(now, until, _NEXT_SHOWN),
             places=places(next_mornings(now, self.policy.send_time), due),
             lateness=await self.lateness(now),
-            decisions=await self.reader.decisions(_DECISIONS_SHOWN),
+            decisions=await self.audit.decided(_DECISIONS_SHOWN),
             state=state,
             cache=cache,
         )

@@ -7,7 +7,7 @@ import attrs
 
 from domain.email import email_key
 from domain.errors import DomainError, InvalidField, InvalidFields
-from domain.user import tell
+from domain.telling import tell
 from domain.written_dates import AS_WRITTEN, DateOrder, DateReading, read_date
 
 PRIVATE_ANNIVERSARY = "private_anniversary"

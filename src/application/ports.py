@@ -13,11 +13,12 @@ from typing import Protocol, Self
 
 import attrs
 
+from application.audit_ports import AuditTrail, Channels
 from application.deliveries import Delivery, Outcome
 from application.import_ports import ImportLog, UserSearch
 from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
-from application.operator_ports import DecisionLog
 from application.scheduler_observing import Backlog
+from application.traces import GreetedAddresses
 from application.upkeep_ports import Upkeep
 from application.views import MessageView, Page, UserView
 from domain.due import SendPolicy, ZoneRow
@@ -101,8 +102,12 @@ class Users(UserSearch, Protocol):
         """
 
     @abstractmethod
+    async def deleted_before(self, instant: datetime, limit: int) -> Sequence[User]:
+        """Return up to *limit* users who were deleted before *instant*, locked in the order of their ids."""
+
+    @abstractmethod
     async def erase(self, user: User) -> None:
-        """Remove the record and every message of the user for good."""
+        """Remove the record and every message of the user for good; see ``GreetedAddresses`` for what stays."""
 
 
 class Messages(Protocol):
@@ -147,12 +152,13 @@ class Messages(Protocol):
         """Take up to *limit* messages that are due and open, those that have waited longest first.
 
         And no more than the channel takes, which is the same for all processes and shards; nothing while
-        it is paused.
+        it is paused, or stopped by the brake: until ``Channels.resume``, or until the surge is gone.
 
         Their status becomes SENDING, attempt and fence grow by one, the lease begins. What another
         transaction is claiming is passed over. Each is compared with its user as they are now: messages of
         who is gone end, and those for a date or a zone that is not theirs any more (``domain.plan.
-        is_still_owed``) are left, and their users returned as stale; an operator's word stands above that.
+        is_still_owed``) are left, and their users returned as stale; an operator's word stands above that. What
+        a person does not want, or where mail may not go, is SKIPPED, whatever an operator says.
         """
 
     @abstractmethod
@@ -190,7 +196,7 @@ class Messages(Protocol):
 class UnitOfWork(Protocol):
     """One transaction: ``async with`` it, ``commit`` at the end; left without, it is rolled back.
 
-    It collects the events of what its repositories do, and hands them to the event handler after the
+    It collects the events of what its repositories do, notes them in the audit trail at the commit, and hands them to the event handler after the
     outermost commit only, once; those of a savepoint that was rolled back are dropped. A commit whose
     outcome is unknown counts as committed for this purpose, and raises CommitOutcomeUnknown. Used once.
     """
@@ -201,7 +207,9 @@ class UnitOfWork(Protocol):
     messages: Messages
     imports: ImportLog
     upkeep: Upkeep
-    decisions: DecisionLog
+    audit: AuditTrail
+    channels: Channels
+    greeted: GreetedAddresses
 
     @abstractmethod
     async def __aenter__(self) -> Self: ...

@@ -10,7 +10,8 @@ from application.people_rows import BadRow, PeopleFile, RowProblem
 from domain.due import SendPolicy
 from domain.errors import InvalidField, InvalidFields
 from domain.plan import Owed, owed
-from domain.user import UserId, register, told
+from domain.telling import told
+from domain.user import UserId, register
 
 
 @attrs.frozen

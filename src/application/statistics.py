@@ -11,6 +11,7 @@ from application.observing import Source
 from application.ports import Clock, MessageReader
 from application.scheduler_observing import Backlog
 from application.upkeep import CLOCK_OFFSET_MAX
+from domain.brake import Braked
 from domain.message import Status
 
 FAILURES_MAX = 3
@@ -33,6 +34,8 @@ class SchedulerState:
     """By how much this machine's clock is ahead of the database's; negative if it is behind."""
     is_paused: bool = False
     """Whether the channel takes nothing now: the far side or an operator asked for a pause, or a limit is reached."""
+    braked: Braked | None = None
+    """Why the brake has stopped the channel, if it has."""
     waiting_since: datetime | None = None
     """Since when a message that could be sent has been waiting."""
 
@@ -56,6 +59,10 @@ class SchedulerState:
             (
                 ticked_at is not None and now - ticked_at > SILENT_AFTER,
                 "The scheduler has not looked for due messages lately; restart the service.",
+            ),
+            (
+                self.braked is not None,
+                "Far more messages are due than usual: the brake has stopped the channel until somebody confirms.",
             ),
             (
                 waiting is not None and now - waiting > LATE_AFTER and not self.is_paused,

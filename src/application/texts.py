@@ -11,6 +11,7 @@ from application.deliveries import Delivery
 from application.errors import ApplicationError
 from domain.due import SendPolicy
 from domain.occasion import Kind
+from domain.user import UserId
 
 YEARS_SHOWN = 37
 TRIAL_MARK = "[Test]"
@@ -26,13 +27,17 @@ class LanguageUnknown(ApplicationError):
 
 @attrs.frozen(kw_only=True)
 class Greeting:
-    """All that a template may speak of; *years* is None where the first one is not known."""
+    """All that a template may speak of; *years* is None where the first one is not known.
+
+    *unsubscribe_url* is None where nobody outside can reach the service.
+    """
 
     kind: Kind
     first_name: str
     last_name: str
     years: int | None
     is_belated: bool = False
+    unsubscribe_url: str | None = None
 
 
 SAMPLE = Greeting(kind=Kind.BIRTHDAY, first_name="Ada", last_name="Lovelace", years=YEARS_SHOWN)
@@ -46,6 +51,8 @@ class Text:
     subject: str
     body: str
     html: str | None = None
+    unsubscribe_url: str | None = None
+    """Where the person gets out of messages of this kind with one click (RFC 8058)."""
 
 
 class Texts(Protocol):
@@ -66,6 +73,10 @@ class Texts(Protocol):
         """
 
 
+def _no_link(_user_id: UserId, _kind: Kind, _nonce: int) -> str | None:
+    return None
+
+
 @attrs.frozen
 class WriteText:
     """The text of a message as it leaves now; belated if its day is over where the person lives."""
@@ -73,9 +84,11 @@ class WriteText:
     texts: Texts
     policy: SendPolicy
     now: Callable[[], datetime]
+    link: Callable[[UserId, Kind, int], str | None] = _no_link
 
     def __call__(self, delivery: Delivery) -> Text:
         """Return the text. Raises TextUnwritable."""
+        url = self.link(delivery.key.user_id, delivery.key.kind, delivery.recipient.link_nonce)
         text = self.texts.write(
             Greeting(
                 kind=delivery.key.kind,
@@ -83,9 +96,12 @@ class WriteText:
                 last_name=delivery.recipient.last_name,
                 years=delivery.years,
                 is_belated=self.policy.is_belated(delivery.due_at, self.now()),
+                unsubscribe_url=url,
             )
         )
-        return attrs.evolve(text, subject=f"{TRIAL_MARK} {text.subject}") if delivery.is_trial else text
+        if delivery.is_trial:
+            text = attrs.evolve(text, subject=f"{TRIAL_MARK} {text.subject}")
+        return attrs.evolve(text, unsubscribe_url=url)
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ CLOCK_OFFSET_MAX = timedelta(seconds=2)
 
 @attrs.frozen
 class DropOldMonths:
-    """The ledger keeps months for as long as the settings say, and no longer; the same for what was decided."""
+    """The ledger keeps months for as long as the settings say, and no longer."""
 
     unit_of_work: UnitOfWorkFactory
     retention: timedelta
@@ -21,7 +21,6 @@ class DropOldMonths:
         async with self.unit_of_work() as uow:
             oldest = await uow.now() - self.retention
             dropped = await uow.upkeep.drop_months_before(oldest.date())
-            await uow.decisions.forget_before(oldest)
             await uow.commit()
         return dropped
 

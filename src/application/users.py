@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +11,15 @@ import attrs
 from application.cached_reader import SourcedUserReader
 from application.cached_values import Read
 from application.errors import EmailTaken, UserNotFound, VersionMismatch
-from application.explanation import why
-from application.ports import Clock, MessageReader, UnitOfWork, UnitOfWorkFactory, UserReader
-from application.views import MessageView, Page, UserView, user_of
-from domain.due import SendPolicy, WallTime
+from application.ports import UnitOfWork, UnitOfWorkFactory, UserReader
+from application.traces import carry_over
+from application.views import Page, UserView
+from domain.due import SendPolicy
 from domain.email import email_key
 from domain.errors import InvalidField, InvalidFields
-from domain.message import OPEN, MessageKey
-from domain.occasion import LeapDayRule
-from domain.plan import Owed, owed, plan_user
+from domain.occasion import Kind
+from domain.plan import plan_user
+from domain.telling import OPTED_OUT, tell, told
 from domain.user import (
     Particulars,
     User,
@@ -29,15 +29,7 @@ from domain.user import (
     register,
     remove,
     restore,
-    tell,
-    told,
 )
-
-_NEXT_WITHIN = timedelta(days=8 * 366 + 4)
-"""The longest wait for an occasion: from 29 February 1896 or 2096 to the next one, eight years later."""
-
-_HISTORY_MAX = 100
-"""How many messages of one person are looked at, the newest first: two kinds a year, for decades."""
 
 
 def new_user_id(now: datetime) -> UserId:
@@ -45,6 +37,17 @@ def new_user_id(now: datetime) -> UserId:
     milliseconds = max(int(now.timestamp() * 1000), 0)
     number = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
     return UserId(UUID(int=number))
+
+
+async def remember_greetings(
+    uow: UnitOfWork, users: Sequence[User], policy: SendPolicy, now: datetime
+) -> None:
+    """Let the ledger know of greetings to the new addresses of *users* while somebody had them who is erased."""
+    traces = await carry_over(uow.greeted, users, policy, now)
+    if traces:
+        held = await uow.messages.of_users([user.id for user in users])
+        keys = {message.key for messages in held.values() for message in messages}
+        await uow.messages.save([trace for trace in traces if trace.key not in keys])
 
 
 async def replan(uow: UnitOfWork, users: Sequence[User], policy: SendPolicy, now: datetime) -> int:
@@ -70,7 +73,8 @@ class RegisterUser:
 
     async def __call__(self, raw: Mapping[str, str | None]) -> UserView:
         """Raises InvalidFields, EmailTaken."""
-        particulars = told(tell(raw))
+        values = tell(raw)
+        particulars, opted_out = told(values), values.get(OPTED_OUT)
         async with self.unit_of_work() as uow:
             now = await uow.now()
             known = (await uow.users.by_emails([email_key(particulars.email)])).get(
@@ -78,9 +82,10 @@ class RegisterUser:
             )
             if known is not None and known.deleted_at is None:
                 raise EmailTaken
-            user = _registered(known, particulars, now)
+            user = _registered(known, particulars, opted_out, now)
             if known is None:
                 await uow.users.add([user])
+                await remember_greetings(uow, [user], self.policy, now)
             else:
                 await uow.users.save([(known, user)])
             await replan(uow, [user], self.policy, now)
@@ -88,11 +93,13 @@ class RegisterUser:
         return UserView.of(user)
 
 
-def _registered(known: User | None, particulars: Particulars, now: datetime) -> User:
+def _registered(
+    known: User | None, particulars: Particulars, opted_out: frozenset[Kind] | None, now: datetime
+) -> User:
     try:
         if known is None:
-            return register(new_user_id(now), particulars, now)
-        return restore(known, particulars, now)
+            return register(new_user_id(now), particulars, now, opted_out or frozenset())
+        return restore(known, particulars, now, opted_out)
     except InvalidField as problem:
         raise InvalidFields([problem]) from problem
 
@@ -119,6 +126,8 @@ class ChangeUser:
             if changed is user:
                 return UserView.of(user)
             await uow.users.save([(user, changed)])
+            if changed.email_key != user.email_key:
+                await remember_greetings(uow, [changed], self.policy, now)
             if changed.moves_messages(user):
                 await replan(uow, [changed], self.policy, now)
             await uow.commit()
@@ -128,7 +137,8 @@ class ChangeUser:
 def changed_user(user: User, values: Mapping[str, Any], now: datetime) -> User:
     """Return *user* with *values* merged in; raises InvalidFields."""
     try:
-        return change(user, attrs.evolve(particulars_of(user), **values), now)
+        told_now = {name: value for name, value in values.items() if name != OPTED_OUT}
+        return change(user, attrs.evolve(particulars_of(user), **told_now), now, values.get(OPTED_OUT))
     except InvalidField as problem:
         raise InvalidFields([problem]) from problem
 
@@ -207,81 +217,3 @@ class ListUsers:
 
     async def __call__(self, after: UserId | None, limit: int) -> Page[UserView]:
         return await self.reader.page(after, limit)
-
-
-@attrs.frozen(kw_only=True)
-class UpcomingMessage:
-    """A message that a person is to get: when, in both times, and why then.
-
-    *status* is None while the ledger does not hold it yet. *leap_day_rule* is set where it chose the day.
-    """
-
-    key: MessageKey
-    years: int | None
-    due_at: datetime
-    timezone: str
-    wall_time: WallTime
-    leap_day_rule: LeapDayRule | None
-    why: str
-    status: str | None
-
-
-@attrs.frozen
-class Upcoming:
-    """What a person will get next, and what happened to the last messages."""
-
-    user: UserView
-    upcoming: Sequence[UpcomingMessage]
-    past: Sequence[MessageView]
-
-
-@attrs.frozen
-class UpcomingOfUser:
-    """When a person's next messages go out, which rule applied, and what happened to the last ones.
-
-    Read without a transaction: who only looks does not keep a message from leaving.
-    """
-
-    users: UserReader
-    messages: MessageReader
-    policy: SendPolicy
-    clock: Clock
-
-    async def __call__(self, user_id: UserId, days: int = 366) -> Upcoming:
-        """Look *days* ahead, and for each kind as far as its next message. Raises UserNotFound."""
-        view = await self.users.get(user_id)
-        if view is None:
-            raise UserNotFound
-        now = self.clock.now()
-        page = await self.messages.page(after=None, limit=_HISTORY_MAX, user_id=user_id)
-        held = {message.key: message for message in page.items}
-        first, soon = (now - timedelta(days=2)).date(), (now + timedelta(days=days)).date()
-        upcoming: list[UpcomingMessage] = []
-        for one in owed(user_of(view), self.policy, first, first + _NEXT_WITHIN, now):
-            message = held.get(str(one.message.key))
-            if message is None:
-                if one.message.due_at < now:
-                    continue
-            elif message.status not in OPEN:
-                continue
-            is_next = all(told.key.kind is not one.occasion.kind for told in upcoming)
-            if is_next or one.occasion.on <= soon:
-                upcoming.append(self._told(one, message))
-        past = [message for message in page.items if message.status not in OPEN]
-        return Upcoming(view, upcoming, past[:20])
-
-    def _told(self, one: Owed, message: MessageView | None) -> UpcomingMessage:
-        annual = one.user.annual(one.occasion.kind)
-        is_leap_day = annual is not None and annual.is_leap_day
-        rule = (one.user.leap_day_rule or self.policy.leap_day_rule) if is_leap_day else None
-        wall_time = one.message.wall_time if message is None else WallTime(message.wall_time)
-        return UpcomingMessage(
-            key=one.message.key,
-            years=one.occasion.years,
-            due_at=one.message.due_at if message is None else message.due_at,
-            timezone=one.user.timezone,
-            wall_time=wall_time,
-            leap_day_rule=rule,
-            why=why(one.occasion.on, wall_time, self.policy.send_time, rule),
-            status=None if message is None else message.status,
-        )

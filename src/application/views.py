@@ -8,7 +8,7 @@ from uuid import UUID
 import attrs
 
 from domain.message import Message
-from domain.occasion import AnnualDate, LeapDayRule
+from domain.occasion import AnnualDate, Kind, LeapDayRule
 from domain.user import User, UserId
 
 T = TypeVar("T")
@@ -35,6 +35,7 @@ class UserView:
     anniversary: str | None
     leap_day_rule: str | None
     external_id: str | None = None
+    opted_out: tuple[str, ...] = ()
     version: int
     created_at: datetime
     updated_at: datetime
@@ -51,6 +52,7 @@ class UserView:
             anniversary=None if user.anniversary is None else user.anniversary.isoformat(),
             leap_day_rule=user.leap_day_rule,
             external_id=user.external_id,
+            opted_out=tuple(sorted(user.opted_out)),
             version=user.version,
             created_at=user.created_at,
             updated_at=user.updated_at,
@@ -111,6 +113,7 @@ def user_of(view: UserView) -> User:
         birthday=None if view.birthday is None else AnnualDate.parse(view.birthday),
         anniversary=None if view.anniversary is None else AnnualDate.parse(view.anniversary).full_date(),
         leap_day_rule=None if view.leap_day_rule is None else LeapDayRule(view.leap_day_rule),
+        opted_out=frozenset(Kind(kind) for kind in view.opted_out),
         version=view.version,
         created_at=view.created_at,
         updated_at=view.updated_at,

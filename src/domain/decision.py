@@ -1,12 +1,9 @@
-"""What an operator decided, about a message or a channel, and why."""
+"""What an operator may decide, about a message or a channel, and how they say why."""
 
 from collections.abc import Sequence
-from datetime import datetime
-
-import attrs
 
 from domain.errors import InvalidField
-from domain.message import TRANSITIONS, Action, MessageKey, Status
+from domain.message import TRANSITIONS, Action, Status
 
 REASON_LENGTH_MAX = 500
 RESUME = "resume"
@@ -19,24 +16,15 @@ def allowed_to_operators(status: Status) -> Sequence[Action]:
     return [action for action in _OF_OPERATORS if (status, action) in TRANSITIONS]
 
 
-def _in_one_line(text: str) -> str:
+def in_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _validate_reason(_: object, __: object, reason: str) -> None:
+def validate_reason(_: object, __: object, reason: str) -> None:
+    """Raise InvalidField for a reason that says nothing, or too much."""
     if not reason:
         raise InvalidField("reason", "Say why, in a few words.")
     if len(reason) > REASON_LENGTH_MAX:
         raise InvalidField("reason", f"Say it in {REASON_LENGTH_MAX} characters at most.")
     if not reason.isprintable():
         raise InvalidField("reason", "Only characters that can be printed, please.")
-
-
-@attrs.frozen(kw_only=True)
-class Decision:
-    """*action* was done to *about*, a message or the channel of that name, because of *reason*."""
-
-    about: MessageKey | str
-    action: str
-    reason: str = attrs.field(converter=_in_one_line, validator=_validate_reason)
-    decided_at: datetime

@@ -6,11 +6,11 @@ SCHEDULED ─claim→ SENDING ─sent→ SENT
     │                └─ lease ran out → RETRYING where the channel de-duplicates, else UNKNOWN
     ├─ past its window → EXPIRED      (RETRYING too)
     ├─ user gone, occasion changed, operator → CANCELLED   (RETRYING too)
-    └─ greeted less than 300 days ago → SKIPPED            (RETRYING too)
+    └─ greeted less than 300 days ago, or not wanted → SKIPPED   (RETRYING too)
 given up by us after an attempt that may have arrived: not EXPIRED, CANCELLED, SKIPPED or FAILED, but UNKNOWN
 operator: retry FAILED, EXPIRED, CANCELLED, SKIPPED, UNKNOWN → SCHEDULED; mark-sent UNKNOWN → SENT;
           leave FAILED, EXPIRED, UNKNOWN as they are: nobody needs to look at them again
-plan: an occasion that came back, CANCELLED because it had gone → SCHEDULED
+plan: an occasion that came back, CANCELLED because it had gone or SKIPPED because it was not wanted → SCHEDULED
 """
 
 import re
@@ -81,6 +81,7 @@ TRANSITIONS: Mapping[tuple[Status, Action], Status] = {
     (Status.SCHEDULED, Action.REPLAN): Status.SCHEDULED,
     (Status.RETRYING, Action.REPLAN): Status.RETRYING,
     (Status.CANCELLED, Action.REPLAN): Status.SCHEDULED,
+    (Status.SKIPPED, Action.REPLAN): Status.SCHEDULED,
     (Status.FAILED, Action.RETRY): Status.SCHEDULED,
     (Status.EXPIRED, Action.RETRY): Status.SCHEDULED,
     (Status.CANCELLED, Action.RETRY): Status.SCHEDULED,
@@ -110,6 +111,8 @@ class Reason(StrEnum):
     ATTEMPTS_USED_UP = "attempts-used-up"
     REFUSED = "refused"
     LEASE_LOST = "lease-lost"
+    OPTED_OUT = "opted-out"
+    DOMAIN_NOT_ALLOWED = "domain-not-allowed"
 
 
 _GONE = frozenset({Reason.USER_DELETED, Reason.OCCASION_CHANGED})
@@ -195,7 +198,9 @@ class Message:
 
     @property
     def went_away(self) -> bool:
-        """Whether it was cancelled because its occasion was gone, so that the occasion can bring it back."""
+        """Whether it ended because its occasion was gone, or not wanted, so that the occasion can bring it back."""
+        if self.status is Status.SKIPPED:
+            return self.reason is Reason.OPTED_OUT
         return self.status is Status.CANCELLED and self.reason in _GONE
 
     def moved(self, action: Action, now: datetime, reason: Reason | None = None) -> Self:

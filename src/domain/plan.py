@@ -59,15 +59,25 @@ def is_still_owed(message: Message, user: User, leap_day_rule: LeapDayRule) -> b
     )
 
 
+def why_not_to(user: User, kind: Kind, allowed_domains: frozenset[str] | None = None) -> Reason | None:
+    """Return why no message of *kind* may leave for *user*, whoever wants it to; None if one may."""
+    if user.is_opted_out(kind):
+        return Reason.OPTED_OUT
+    if allowed_domains is not None and user.email_key.rpartition("@")[2] not in allowed_domains:
+        return Reason.DOMAIN_NOT_ALLOWED
+    return None
+
+
 def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: datetime) -> Sequence[Message]:
     """Return the messages to store, new or changed, so that the ledger holds what *user* is owed now.
 
     *history* is every message of theirs. A message whose occasion is still theirs keeps its key and moves
     to its new instant, even one that has passed: it was owed before they moved; what may have arrived
-    moves no more. One whose occasion is not theirs any more is cancelled, and comes back with its occasion. What is on its way, or done, stays, and
-    what an operator wants to leave does so unless the user is gone. A new message is stored only if its
-    instant comes after the date became known: as EXPIRED if its window has passed, as SKIPPED if the last
-    greeting was not long ago. While such a greeting is on its way nothing is stored: the next plan decides.
+    moves no more. One whose occasion is not theirs any more is cancelled, and comes back with its occasion.
+    What is on its way, or done, stays, and what an operator wants to leave does so unless the user is gone, or
+    wants none of its kind. A new message is stored only if its instant comes after the date became known: as
+    EXPIRED if its window has passed, as SKIPPED if the user wants none of its kind or the last greeting was not
+    long ago. While such a greeting is on its way nothing is stored: the next plan decides.
     """
     first, last = policy.plan_dates(now)
     held = {message.key: message for message in history}
@@ -86,20 +96,24 @@ def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: d
     for key, message in wanted.items():
         known = held.get(key)
         if known is not None and known.is_open:
-            if not _is_left_alone(known, user):
+            if user.is_opted_out(key.kind):
+                changed.append(known.given_up(Action.SKIP, now, Reason.OPTED_OUT))
+            elif not _is_left_alone(known, user):
                 changed.extend(_kept(known, message, history, policy, now))
         elif message.due_at < user.known_at(key.kind) or is_being_greeted(key, history, policy.greeted_guard):
             continue
         elif known is None:
             if first <= key.occasion_on <= last:
-                changed.append(_new(message, history, policy, now))
-        elif known.went_away and message.expires_at > now:
+                changed.append(_new(message, user, history, policy, now))
+        elif known.went_away and message.expires_at > now and not user.is_opted_out(key.kind):
             changed.append(_guarded(_returned(known, message, now), history, policy))
     return changed
 
 
 def _is_left_alone(message: Message, user: User) -> bool:
-    return message.is_wanted_by_operator and user.deleted_at is None
+    return (
+        message.is_wanted_by_operator and user.deleted_at is None and not user.is_opted_out(message.key.kind)
+    )
 
 
 def _kept(
@@ -122,7 +136,7 @@ def _kept(
 def _returned(known: Message, wanted: Message, now: datetime) -> Message:
     return attrs.evolve(
         known,
-        status=Status.SCHEDULED if known.status is Status.CANCELLED else known.status,
+        status=known.status if known.is_open else Status.SCHEDULED,
         reason=None,
         # Moving west while it is tried again: the next attempt waits for the new morning too.
         retry_at=None if known.retry_at is None else max(known.retry_at, wanted.due_at),
@@ -135,7 +149,11 @@ def _returned(known: Message, wanted: Message, now: datetime) -> Message:
     )
 
 
-def _new(message: Message, history: Sequence[Message], policy: SendPolicy, now: datetime) -> Message:
+def _new(
+    message: Message, user: User, history: Sequence[Message], policy: SendPolicy, now: datetime
+) -> Message:
+    if user.is_opted_out(message.key.kind):
+        return message.moved(Action.SKIP, now, Reason.OPTED_OUT)
     guarded = _guarded(message, history, policy)
     if guarded.is_open and guarded.expires_at <= now:
         return guarded.moved(Action.EXPIRE, now, Reason.WINDOW_PASSED)

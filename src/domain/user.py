@@ -1,7 +1,6 @@
 """A person who gets messages, and what a change of theirs means for the messages."""
 
 import unicodedata
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, NewType
 from uuid import UUID
@@ -10,7 +9,7 @@ import attrs
 
 from domain.due import zone
 from domain.email import clean_address, composed, email_key, is_address
-from domain.errors import InvalidField, InvalidFields
+from domain.errors import InvalidField
 from domain.occasion import AnnualDate, Kind, LeapDayRule
 
 UserId = NewType("UserId", UUID)
@@ -78,7 +77,8 @@ class User:
 
     *external_id* is what another system, whose files are imported, knows the person by. *version* grows by
     one with every change. A birthday's *birthday_known_at* is the instant from which it
-    is known here: what was due before it is not made up for.
+    is known here: what was due before it is not made up for. *opted_out* is of what the person wants no messages;
+    no file and no restoring changes it. Links to get out of messages are good for one *link_nonce*.
     """
 
     id: UserId
@@ -90,6 +90,8 @@ class User:
     anniversary: date | None = attrs.field(default=None, validator=_not_before_calendar)
     leap_day_rule: LeapDayRule | None = None
     external_id: str | None = attrs.field(default=None, converter=_clean_or_none, validator=_external_id)
+    opted_out: frozenset[Kind] = frozenset()
+    link_nonce: int = 0
     version: int = 1
     created_at: datetime
     updated_at: datetime
@@ -110,20 +112,18 @@ class User:
     def known_at(self, kind: Kind) -> datetime:
         return self.birthday_known_at if kind is Kind.BIRTHDAY else self.anniversary_known_at
 
+    def is_opted_out(self, kind: Kind) -> bool:
+        return kind in self.opted_out
+
     def moves_messages(self, earlier: "User") -> bool:
         """Tell whether *earlier* was owed other messages, or at other instants."""
-        return (self.timezone, self.birthday, self.anniversary, self.leap_day_rule, self.deleted_at) != (
-            earlier.timezone,
-            earlier.birthday,
-            earlier.anniversary,
-            earlier.leap_day_rule,
-            earlier.deleted_at,
-        )
+        names = ("timezone", "birthday", "anniversary", "leap_day_rule", "opted_out", "deleted_at")
+        return any(getattr(self, name) != getattr(earlier, name) for name in names)
 
 
 @attrs.frozen(kw_only=True)
 class Particulars:
-    """What a person tells of themselves: everything of a user that a request may set."""
+    """What a person tells of themselves, in a request or a file; what they want no messages of is apart."""
 
     first_name: str
     last_name: str
@@ -135,98 +135,36 @@ class Particulars:
     external_id: str | None = None
 
 
-def tell(raw: Mapping[str, str | None], now: datetime | None = None) -> Mapping[str, Any]:
-    """Return the values of *raw*, texts by the names of Particulars, as a user holds them.
-
-    None stands for a value that is taken back. Raises InvalidFields with every problem there is, a birthday
-    after *now* included where that is given.
-    """
-    values: dict[str, Any] = {}
-    problems: list[InvalidField] = []
-    for name, text in raw.items():
-        try:
-            values[name] = _told_value(name, text)
-            if name == "birthday" and now is not None:
-                _refuse_future_birthday(values[name], now)
-        except InvalidField as problem:
-            problems.append(problem)
-    if problems:
-        raise InvalidFields(problems)
-    return values
-
-
-def told(values: Mapping[str, Any]) -> "Particulars":
-    """Return the particulars of a new person; raises InvalidFields for those that are missing."""
-    missing = [
-        InvalidField(field.name, "This is needed.")
-        for field in attrs.fields(Particulars)
-        if field.default is attrs.NOTHING and values.get(field.name) is None
-    ]
-    if missing:
-        raise InvalidFields(missing)
-    return Particulars(**values)
-
-
-def _told_value(name: str, text: str | None) -> object:
-    field = attrs.fields_dict(User)[name]
-    value: Any = text
-    if text is None:
-        if field.default is attrs.NOTHING:
-            raise InvalidField(name, "This may not be empty.")
-        return None
-    if name == "birthday":
-        value = AnnualDate.parse(text.strip(), field=name)
-    elif name == "anniversary":
-        value = _full_date(name, text.strip())
-    elif name == "leap_day_rule":
-        value = _leap_day_rule(name, text)
-    elif name == "email":
-        value = clean_address(text)
-    elif name in {"first_name", "last_name", "external_id"}:
-        value = composed(text)
-    if field.validator is not None:
-        field.validator(None, field, value)
-    return value
-
-
-def _full_date(name: str, text: str) -> date:
-    day = AnnualDate.parse(text, field=name).full_date()
-    if day is None:
-        raise InvalidField(name, "The year is needed here: write the date as 2019-12-31.")
-    return day
-
-
-def _leap_day_rule(name: str, text: str) -> LeapDayRule:
-    try:
-        return LeapDayRule(text)
-    except ValueError:
-        raise InvalidField(name, f"Choose one of {', '.join(LeapDayRule)}.") from None
-
-
-def register(user_id: UserId, particulars: Particulars, now: datetime) -> User:
+def register(
+    user_id: UserId, particulars: Particulars, now: datetime, opted_out: frozenset[Kind] = frozenset()
+) -> User:
     """Return a new user who is known from *now* on."""
-    _refuse_future_birthday(particulars.birthday, now)
+    refuse_future_birthday(particulars.birthday, now)
     return User(
         id=user_id,
         created_at=now,
         updated_at=now,
         birthday_known_at=now,
         anniversary_known_at=now,
+        opted_out=opted_out,
         **attrs.asdict(particulars, recurse=False),
     )
 
 
-def change(user: User, particulars: Particulars, now: datetime) -> User:
-    """Return *user* as told now; the very same value if nothing is new.
+def change(
+    user: User, particulars: Particulars, now: datetime, opted_out: frozenset[Kind] | None = None
+) -> User:
+    """Return *user* as told now; the very same value if nothing is new. *opted_out* stays where it is None.
 
     A new date is known from *now* on: its occasion of today, if the send time has passed, is not made up
     for. A new time zone does not make a date new.
     """
-    changed = attrs.evolve(user, **attrs.asdict(particulars, recurse=False))
+    kept = user.opted_out if opted_out is None else opted_out
+    changed = attrs.evolve(user, opted_out=kept, **attrs.asdict(particulars, recurse=False))
     if changed == user:
         return user
     if changed.birthday != user.birthday:
-        _refuse_future_birthday(changed.birthday, now)
+        refuse_future_birthday(changed.birthday, now)
         changed = attrs.evolve(changed, birthday_known_at=now)
     if changed.anniversary != user.anniversary:
         changed = attrs.evolve(changed, anniversary_known_at=now)
@@ -238,12 +176,23 @@ def remove(user: User, now: datetime) -> User:
     return attrs.evolve(user, deleted_at=now, updated_at=now, version=user.version + 1)
 
 
-def restore(user: User, particulars: Particulars, now: datetime) -> User:
-    """Return a deleted user who registers again: the same person, so that nobody is greeted twice."""
-    _refuse_future_birthday(particulars.birthday, now)
+def revoke_links(user: User, now: datetime) -> User:
+    """Return *user*, whose links in all messages so far are good for nothing any more."""
+    return attrs.evolve(user, link_nonce=user.link_nonce + 1, version=user.version + 1, updated_at=now)
+
+
+def restore(
+    user: User, particulars: Particulars, now: datetime, opted_out: frozenset[Kind] | None = None
+) -> User:
+    """Return a deleted user who registers again: the same person, so that nobody is greeted twice.
+
+    What they wanted no messages of they still do not want, unless they say so.
+    """
+    refuse_future_birthday(particulars.birthday, now)
     return attrs.evolve(
         user,
         deleted_at=None,
+        opted_out=user.opted_out if opted_out is None else opted_out,
         birthday_known_at=now,
         anniversary_known_at=now,
         created_at=now,
@@ -260,7 +209,7 @@ def particulars_of(user: User) -> Particulars:
     )
 
 
-def _refuse_future_birthday(birthday: AnnualDate | None, now: datetime) -> None:
+def refuse_future_birthday(birthday: AnnualDate | None, now: datetime) -> None:
     # Somewhere it is already tomorrow: a child born there today is not born in the future.
     born = None if birthday is None else birthday.full_date()
     if born is not None and born > now.date() + timedelta(days=1):

@@ -23,6 +23,7 @@ from entrypoints.channel_settings import (
     webhook_url,
 )
 from entrypoints.environment import InvalidSetting, Variables
+from entrypoints.safety_settings import SafetySettings, safety_settings
 
 CHANNELS = ("maildir", "console", "smtp", "webhook")
 _FAR = ("smtp", "webhook")
@@ -73,6 +74,7 @@ class Settings:
     audits_per_s: float = 1.0
     drain_s: float = 0.0
     """How long it still serves, and is not ready, once it is told to stop."""
+    safety: SafetySettings = attrs.field(factory=SafetySettings)
     log_format: str
 
     @property
@@ -126,6 +128,7 @@ class Settings:
             ),
             audits_per_s=float(read("BIRTHDAYS_CACHE_AUDITS_PER_S", "1", _whole(0, 1000))),
             drain_s=float(read("BIRTHDAYS_DRAIN_S", "0", _whole(0, 600))),
+            safety=safety_settings(read),
             log_format=read("BIRTHDAYS_LOG_FORMAT", "auto", _one_of("auto", "json", "console")),
         )
 

@@ -9,9 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import attrs
 
+from application.audit_ports import AuditReader
 from application.deliveries import Delivery, Outcome
 from application.ledger import ClaimTerms, PlanReport, ReapReport, SettleReport
 from application.operator_ports import OperatorReader
+from application.personal_export import PersonReader
 from application.ports import EventHandler, MessageReader, UnitOfWorkFactory, UserReader
 from domain.due import SendPolicy, zone_table
 from domain.events import Event
@@ -64,6 +66,8 @@ class Adapters:
     user_reader: UserReader
     message_reader: MessageReader
     operator_reader: OperatorReader
+    audit_reader: AuditReader
+    person_reader: PersonReader
     set_now: Callable[[datetime], Awaitable[None]]
     expire_leases: Callable[[], Awaitable[None]]
     let_pass: Callable[[float], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""What every reader of an operator's keeps to, and every log of what they decide."""
+"""What every reader of an operator's keeps to."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,7 +9,6 @@ import pytest
 from application.deliveries import FailedForNow
 from application.operator_ports import DueGroup, Lateness, NamedMessage
 from application.views import MessageView, UserView
-from domain.decision import Decision
 from domain.message import Message, Reason, Status
 from domain.occasion import Kind
 from domain.user import User, remove
@@ -19,27 +18,8 @@ from tests.contract.people import message, on_their_way, overdue, person, user_n
 DAY = timedelta(days=1)
 
 
-def decision(about: Message | str, minutes: int = 0, **values: str) -> Decision:
-    return Decision(
-        **{
-            "about": about if isinstance(about, str) else about.key,
-            "action": "retry",
-            "reason": "The server is back.",
-            "decided_at": START + timedelta(minutes=minutes),
-            **values,
-        }  # type: ignore[arg-type]  # the values of a test
-    )
-
-
 def named(one: Message, name: str | None) -> NamedMessage:
     return NamedMessage(MessageView.of(one), name)
-
-
-async def note(adapters: Adapters, *decisions: Decision) -> None:
-    async with adapters.unit_of_work() as uow:
-        for one in decisions:
-            await uow.decisions.note(one)
-        await uow.commit()
 
 
 class OperatorContract:
@@ -55,7 +35,7 @@ class OperatorContract:
         assert await looked_at.paused_channels() == []
         assert await looked_at.lateness([START.date()]) == {}
         assert await looked_at.find_people(["Ada"], 10) == []
-        assert await looked_at.decisions(10) == []
+        assert await adapters.audit_reader.decided(10) == []
 
     async def test_what_ended_badly_needs_somebody_until_an_operator_has_decided(
         self, adapters: Adapters
@@ -163,12 +143,12 @@ class OperatorContract:
         assert paused.name == TERMS.channel
         assert timedelta(minutes=9) < paused.pause <= timedelta(minutes=10)
         async with adapters.unit_of_work() as uow:
-            assert not await uow.decisions.resume("another")
-            assert await uow.decisions.resume(TERMS.channel)
+            assert not await uow.channels.resume("another")
+            assert await uow.channels.resume(TERMS.channel)
             await uow.commit()
         assert await adapters.operator_reader.paused_channels() == []
         async with adapters.unit_of_work() as uow:
-            assert not await uow.decisions.resume(TERMS.channel)
+            assert not await uow.channels.resume(TERMS.channel)
 
     async def test_a_pause_that_is_over_is_not_told(self, adapters: Adapters) -> None:
         [delivery] = await on_their_way(adapters)
@@ -250,53 +230,3 @@ class OperatorContract:
         assert len({view.id for view in shown}) == 3
         assert [view.id for view in shown] == sorted(view.id for view in shown)
         assert shown[0] in [UserView.of(user) for user in people]
-
-
-class DecisionsContract:
-    """DecisionLog, and what is read of it."""
-
-    async def test_decisions_are_told_the_latest_first(self, adapters: Adapters) -> None:
-        ada, bob = person("Ada"), person("Bob")
-        of_ada, of_bob = message(ada), message(bob, kind=Kind.ANNIVERSARY)
-        await adapters.add(ada, bob)
-        await adapters.keep(of_ada, of_bob)
-        told = [
-            decision(of_ada, 1),
-            decision("smtp", 3, action="resume"),
-            decision(of_bob, 2, reason="  They  rang\nus. "),
-            decision(of_ada, 2, action="leave"),
-        ]
-        await note(adapters, *told)
-        latest = [told[1], told[3], told[2], told[0]]
-        assert await adapters.operator_reader.decisions(10) == latest
-        assert await adapters.operator_reader.decisions(2) == latest[:2]
-        assert await adapters.operator_reader.decisions(10, ada.id) == [told[3], told[0]]
-        assert (await adapters.operator_reader.decisions(1, bob.id))[0].reason == "They rang us."
-
-    async def test_what_is_not_committed_was_not_decided(self, adapters: Adapters) -> None:
-        async with adapters.unit_of_work() as uow:
-            await uow.decisions.note(decision("smtp"))
-        assert await adapters.operator_reader.decisions(10) == []
-
-    async def test_old_decisions_are_forgotten(self, adapters: Adapters) -> None:
-        await note(adapters, *(decision("smtp", minutes) for minutes in range(5)))
-        async with adapters.unit_of_work() as uow:
-            assert await uow.decisions.forget_before(START + timedelta(minutes=2)) == 2
-            await uow.commit()
-        kept = await adapters.operator_reader.decisions(10)
-        assert [one.decided_at for one in kept] == [
-            START + timedelta(minutes=minutes) for minutes in (4, 3, 2)
-        ]
-
-    async def test_who_is_erased_is_erased_here_too(self, adapters: Adapters) -> None:
-        ada, bob = person("Ada"), person("Bob")
-        await adapters.add(ada, bob)
-        await adapters.keep(message(ada), message(bob))
-        await note(adapters, decision(message(ada)), decision(message(bob)), decision("smtp", 1))
-        async with adapters.unit_of_work() as uow:
-            user = await uow.users.get(ada.id)
-            assert user is not None
-            await uow.users.erase(user)
-            await uow.commit()
-        abouts = [one.about for one in await adapters.operator_reader.decisions(10)]
-        assert abouts == ["smtp", message(bob).key]

@@ -118,6 +118,9 @@ def people_around(draw: st.DrawFn, now: datetime) -> User:
         timezone=draw(st.sampled_from(ZONES)),
         birthday=draw(st.sampled_from(birthdays)),
         anniversary=draw(st.sampled_from(anniversaries)),
+        opted_out=draw(
+            st.sampled_from((frozenset(), frozenset(), frozenset({Kind.BIRTHDAY}), frozenset(Kind)))
+        ),
         leap_day_rule=draw(st.sampled_from((None, *LeapDayRule))),
         birthday_known_at=draw(known_at),
         anniversary_known_at=draw(known_at),

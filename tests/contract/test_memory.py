@@ -7,15 +7,19 @@ import attrs
 import pytest
 
 from adapters.clock import MovableClock
+from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.channel import MemoryChannel
-from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.message_reader import MemoryMessageReader
 from adapters.memory.operator_reader import MemoryOperatorReader
+from adapters.memory.person_reader import MemoryPersonReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader
 from application.deliveries import FailedForGood, FailedForNow
 from application.errors import EmailTaken, StoreUnavailable
 from tests.contract.adapters import START, Adapters, Recorder
+from tests.contract.audit import AuditContract
+from tests.contract.brake import BrakeContract
 from tests.contract.channel import ChannelContract, Reached, delivery
 from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
@@ -24,14 +28,16 @@ from tests.contract.events import EventsContract
 from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.next_due import NextDueContract
-from tests.contract.operator import DecisionsContract, OperatorContract
+from tests.contract.operator import OperatorContract
 from tests.contract.people import person
 from tests.contract.plan import PlanContract
 from tests.contract.readers import ReadersContract
+from tests.contract.rights import RightsContract
 from tests.contract.settle import SettleContract
 from tests.contract.stored_messages import StoredMessagesContract
 from tests.contract.todays_lists import TodaysListsContract
 from tests.contract.unit_of_work import UnitOfWorkContract
+from tests.contract.unwanted import UnwantedContract
 from tests.contract.upkeep import UpkeepContract
 from tests.contract.users import UsersContract
 
@@ -64,6 +70,8 @@ def memory_adapters() -> tuple[Adapters, MemoryStore]:
         user_reader=MemoryUserReader(store),
         message_reader=MemoryMessageReader(store),
         operator_reader=MemoryOperatorReader(store),
+        audit_reader=MemoryAuditReader(store),
+        person_reader=MemoryPersonReader(store),
         set_now=set_now,
         expire_leases=expire_leases,
         let_pass=let_pass,
@@ -108,6 +116,18 @@ class TestClaimTruth(OnMemory, ClaimTruthContract):
     pass
 
 
+class TestBrake(OnMemory, BrakeContract):
+    pass
+
+
+class TestRights(OnMemory, RightsContract):
+    pass
+
+
+class TestUnwanted(OnMemory, UnwantedContract):
+    pass
+
+
 class TestChannelLimits(OnMemory, ChannelLimitsContract):
     pass
 
@@ -140,7 +160,7 @@ class TestOperator(OnMemory, OperatorContract):
     pass
 
 
-class TestDecisions(OnMemory, DecisionsContract):
+class TestAudit(OnMemory, AuditContract):
     pass
 
 

@@ -10,12 +10,16 @@ from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.database import open_engine, set_clock
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.operator_reader import PostgresOperatorReader
+from adapters.postgres.person_reader import PostgresPersonReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from tests.contract.adapters import START, Adapters, Recorder
+from tests.contract.audit import AuditContract
+from tests.contract.brake import BrakeContract
 from tests.contract.channel_limits import ChannelLimitsContract
 from tests.contract.claim import ClaimContract
 from tests.contract.claim_truth import ClaimTruthContract
@@ -24,14 +28,16 @@ from tests.contract.imports import ImportsContract
 from tests.contract.leases import LeaseContract
 from tests.contract.ledger_machine import LedgerMachine
 from tests.contract.next_due import NextDueContract
-from tests.contract.operator import DecisionsContract, OperatorContract
+from tests.contract.operator import OperatorContract
 from tests.contract.plan import PlanContract
 from tests.contract.readers import ReadersContract
+from tests.contract.rights import RightsContract
 from tests.contract.settle import SettleContract
 from tests.contract.stored_messages import StoredMessagesContract
 from tests.contract.test_ledger_machine import memory_world
 from tests.contract.todays_lists import TodaysListsContract
 from tests.contract.unit_of_work import UnitOfWorkContract
+from tests.contract.unwanted import UnwantedContract
 from tests.contract.upkeep import UpkeepContract
 from tests.contract.users import UsersContract
 from tests.servers import fresh_engine
@@ -67,6 +73,8 @@ async def postgres_adapters(engine: AsyncEngine) -> Adapters:
         user_reader=PostgresUserReader(engine),
         message_reader=PostgresMessageReader(engine),
         operator_reader=PostgresOperatorReader(engine),
+        audit_reader=PostgresAuditReader(engine),
+        person_reader=PostgresPersonReader(engine),
         set_now=lambda instant: set_clock(engine, instant, speed=0),
         expire_leases=expire_leases,
         let_pass=let_pass,
@@ -107,6 +115,18 @@ class TestClaim(OnPostgres, ClaimContract):
 
 
 class TestClaimTruth(OnPostgres, ClaimTruthContract):
+    pass
+
+
+class TestBrake(OnPostgres, BrakeContract):
+    pass
+
+
+class TestRights(OnPostgres, RightsContract):
+    pass
+
+
+class TestUnwanted(OnPostgres, UnwantedContract):
     pass
 
 
@@ -164,7 +184,7 @@ class TestOperator(OnPostgres, OperatorContract):
     pass
 
 
-class TestDecisions(OnPostgres, DecisionsContract):
+class TestAudit(OnPostgres, AuditContract):
     pass
 
 

@@ -2,14 +2,16 @@
 
 import pytest
 
-from domain.decision import REASON_LENGTH_MAX, Decision, allowed_to_operators
+from application.trail import SERVICE
+from domain.audit import Entry
+from domain.decision import REASON_LENGTH_MAX, allowed_to_operators
 from domain.errors import InvalidField
 from domain.message import Action, Status
 from tests.contract.adapters import START
 
 
-def decision(reason: str) -> Decision:
-    return Decision(about="smtp", action="resume", reason=reason, decided_at=START)
+def decision(reason: str) -> Entry:
+    return Entry(subject="smtp", action="resume", reason=reason, at=START, actor=SERVICE)
 
 
 @pytest.mark.parametrize(

@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from domain.email import email_key
 from domain.errors import DomainError, InvalidField, InvalidFields
 from domain.occasion import AnnualDate, Kind, LeapDayRule
-from domain.user import (
-    Particulars,
-    User,
-    change,
-    particulars_of,
-    register,
-    remove,
-    restore,
-    tell,
-    told,
-)
+from domain.telling import tell, told
+from domain.user import Particulars, User, change, particulars_of, register, remove, restore
 from tests.domain.people import ADA_ID, LONG_AGO, PI_DAY, ada, utc
 
 NOW = utc("2027-03-14T12:00")

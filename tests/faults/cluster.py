@@ -214,5 +214,6 @@ def environment_of(
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "BIRTHDAYS_CHANNEL": "maildir",
+        "BIRTHDAYS_BRAKE": "off",
         "BIRTHDAYS_AUTH": "off",  # as its peers, which know no keys
     }

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from adapters.clock import MovableClock
-from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.message_reader import MemoryMessageReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader

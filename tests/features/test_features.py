@@ -49,6 +49,22 @@ def somebody_chooses_a_rule(world: World, name: str, rule: LeapDayRule) -> None:
     world.change(name, leap_day_rule=rule.value)
 
 
+@given(step("{name:Name} wants no {kind:Kind} messages"))
+@when(step("{name:Name} wants no {kind:Kind} messages"))
+def somebody_wants_none(world: World, name: str, kind: Kind) -> None:
+    world.change(name, opted_out=kind.value)
+
+
+@when(step("{name:Name} wants all messages again"))
+def somebody_wants_all(world: World, name: str) -> None:
+    world.change(name, opted_out=None)
+
+
+@when(step("{name:Name} stands in a file that is imported, with another name"))
+def somebody_stands_in_a_file(world: World, name: str) -> None:
+    world.import_file(f"email,first_name\n{name.lower()}@example.com,Another\n")
+
+
 # The house and its post office
 
 

@@ -46,6 +46,7 @@ FATES = {
     "cancelled because the person has left": (Status.CANCELLED, Reason.USER_DELETED),
     "cancelled because the day is another": (Status.CANCELLED, Reason.OCCASION_CHANGED),
     "skipped because of a greeting not long ago": (Status.SKIPPED, Reason.GREETED_RECENTLY),
+    "skipped because the person does not want it": (Status.SKIPPED, Reason.OPTED_OUT),
     "expired because its time had passed": (Status.EXPIRED, Reason.WINDOW_PASSED),
 }
 F = TypeVar("F", bound=Callable[[str], object])

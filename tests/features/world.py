@@ -13,18 +13,13 @@ from application.cached_reader import UncachedUserReader
 from application.deliveries import Delivery, Outcome, Sent
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
 from application.errors import UserNotFound
+from application.imports import ImportUsers
 from application.messages import ActOnMessage
+from application.people_file import read_people
 from application.planning import PlanAnew, PlanMessages
 from application.ports import Clock, MessageReader, UnitOfWorkFactory, UserReader
-from application.users import (
-    ChangeUser,
-    FindUserByEmail,
-    GetUser,
-    RegisterUser,
-    RemoveUser,
-    UpcomingMessage,
-    UpcomingOfUser,
-)
+from application.upcoming_of_user import UpcomingMessage, UpcomingOfUser
+from application.users import ChangeUser, FindUserByEmail, GetUser, RegisterUser, RemoveUser
 from application.views import MessageView
 from domain.due import SendPolicy
 from domain.message import MessageKey, RetryPolicy
@@ -94,6 +89,14 @@ class World:
 
     def change(self, name: str, **told: str | None) -> None:
         self.do(ChangeUser(self.adapters.unit_of_work, self.policy)(self.people[name], told))
+
+    def import_file(self, text: str) -> None:
+        async def run() -> None:
+            people = read_people(text.encode())
+            async for report in ImportUsers(self.adapters.unit_of_work, self.policy)(people):
+                assert not report.failed, report.errors
+
+        self.do(run())
 
     def leave(self, name: str, *, erase: bool = False) -> None:
         self.do(RemoveUser(self.adapters.unit_of_work, self.policy)(self.people[name], erase=erase))

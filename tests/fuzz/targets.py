@@ -10,7 +10,7 @@ from application.people_rows import BadRow, NotAPeopleFile, ReadOptions
 from domain.email import clean_address, email_key, is_address
 from domain.errors import InvalidField
 from domain.occasion import AnnualDate
-from domain.user import told
+from domain.telling import told
 from domain.written_dates import DateOrder, DateReading, order_proven_by, read_date
 from entrypoints.http.problems import RequestRefused
 from entrypoints.http.requests import decode_object

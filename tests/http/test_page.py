@@ -251,7 +251,7 @@ def test_a_paused_channel_is_bad_news_and_can_be_let_go_on(api: Api, ada: str) -
     assert (answer.status_code, answer.headers["location"]) == (HTTPStatus.SEE_OTHER, "/")
     shown = words(look(api, "/"))
     assert not shown.startswith("The channel")
-    assert f"resume , the channel memory, Sun 14 Mar 2027, 08:00 UTC : {REASON}" in shown
+    assert f"resume , the channel memory, Sun 14 Mar 2027, 08:00 UTC , by the key tests: {REASON}" in shown
     assert "No such channel is paused" in words(look(api, path))
     send(api, path, {"reason": "Again."})
     assert "Again." not in look(api, "/"), "nothing was there to be decided"

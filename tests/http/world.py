@@ -13,6 +13,7 @@ from adapters.delivery.texts import JinjaTexts
 from adapters.memory.answers import MemoryAnswers
 from adapters.memory.api_keys import MemoryApiKeys
 from adapters.memory.permits import MemoryPermits
+from adapters.memory.person_reader import MemoryPersonReader
 from adapters.metrics import PrometheusMetrics
 from application.access import Access, NewKey
 from application.cached_reader import UncachedUserReader
@@ -25,20 +26,15 @@ from application.limiting import LIMITS, Limiter
 from application.messages import ActOnThoseInNeed, GetMessage, ListMessages, ResumeChannel
 from application.occasions import ComputeTodaysList, ShowTodaysList
 from application.overview import LatenessOfDays, ShowOverview
+from application.personal_export import ExportPerson
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
 from application.trial import SendTrial
 from application.undoing import UndoImport
-from application.users import (
-    ChangeUser,
-    FindUserByEmail,
-    GetUser,
-    ListUsers,
-    RegisterUser,
-    RemoveUser,
-    UpcomingOfUser,
-)
+from application.unsubscribing import LookAtLink, RevokeLinks, Unsubscribe
+from application.upcoming_of_user import UpcomingOfUser
+from application.users import ChangeUser, FindUserByEmail, GetUser, ListUsers, RegisterUser, RemoveUser
 from domain.access import ApiKey, Scope
 from entrypoints.http.app import with_edges
 from entrypoints.http.use_cases import UseCases
@@ -93,6 +89,10 @@ def use_cases_of(
         answers=MemoryAnswers(service.store),
         register_user=RegisterUser(unit_of_work, POLICY),
         change_user=ChangeUser(unit_of_work, POLICY),
+        look_at_link=LookAtLink(unit_of_work, service.links),
+        unsubscribe=Unsubscribe(unit_of_work, service.links, POLICY),
+        revoke_links=RevokeLinks(unit_of_work),
+        export_person=ExportPerson(MemoryPersonReader(service.store), service.trail, unit_of_work),
         remove_user=RemoveUser(unit_of_work, POLICY),
         get_user=GetUser(UncachedUserReader(users)),
         find_user_by_email=FindUserByEmail(UncachedUserReader(users)),
@@ -109,10 +109,17 @@ def use_cases_of(
         metrics=metrics,
         scheduler_statistics=SchedulerStatistics(service.ledger, state),
         show_overview=ShowOverview(
-            service.looked_at, LatenessOfDays(service.looked_at), POLICY, service.clock, state, metrics
+            service.looked_at,
+            service.trail,
+            LatenessOfDays(service.looked_at),
+            POLICY,
+            service.clock,
+            state,
+            metrics,
         ),
         find_people=FindPeople(users, service.looked_at),
         operator_reader=service.looked_at,
+        audit_reader=service.trail,
         resume_channel=ResumeChannel(unit_of_work),
         act_on_those_in_need=ActOnThoseInNeed(service.looked_at, service.operator),
         preview_text=PreviewText(TEXTS),

@@ -17,6 +17,7 @@ from adapters.postgres.invalidations import PostgresInvalidationLog, write_inval
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from application.cache_ports import Place
 from application.errors import StoreUnavailable
+from application.invalidation import email_reference_key
 from tests.contract.adapters import START, Recorder
 from tests.contract.invalidation_keys import Outbox, user_key
 from tests.contract.people import born_on_pi_day, message, person
@@ -54,7 +55,7 @@ async def do(engine: AsyncEngine, *statements: str) -> None:
 
 
 def of(address: str) -> dict[str, int]:
-    return {f"user:email:v1:{address}": 0}
+    return {email_reference_key(address): 0}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ async def test_a_savepoint_that_is_rolled_back_does_not_hide_what_comes_after_it
         "UPDATE users SET timezone = 'UTC' WHERE first_name = 'Ada'",
     )
     pending = await outbox.pending()
-    assert set(pending) == {user_key(ada), f"user:email:v1:{ada.email_key}", *LISTS, *STATISTICS}
+    assert set(pending) == {user_key(ada), email_reference_key(ada.email), *LISTS, *STATISTICS}
 
 
 @pytest.mark.parametrize(

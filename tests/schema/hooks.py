@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.due import zone
 from domain.email import is_address
 from domain.errors import InvalidField, InvalidFields
-from domain.user import tell
+from domain.telling import tell
 from tests.http.world import NO_MESSAGE, NOBODY
 
 _PAST = st.dates(date(1600, 1, 1), date(2020, 12, 31))

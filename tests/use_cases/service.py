@@ -7,8 +7,9 @@ from functools import partial
 import attrs
 
 from adapters.clock import MovableClock
+from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.channel import MemoryChannel
-from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.message_reader import MemoryMessageReader
 from adapters.memory.operator_reader import MemoryOperatorReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
@@ -21,7 +22,9 @@ from application.people_rows import ReadOptions
 from application.planning import PlanAnew, PlanMessages
 from application.ports import UnitOfWorkFactory
 from application.undoing import UndoImport, UndoReport
-from application.users import ChangeUser, RegisterUser, RemoveUser, UpcomingOfUser
+from application.unsubscribing import Links
+from application.upcoming_of_user import UpcomingOfUser
+from application.users import ChangeUser, RegisterUser, RemoveUser
 from application.views import MessageView, UserView
 from domain.message import MessageKey, Status
 from domain.user import UserId
@@ -101,6 +104,14 @@ class Service:
     @property
     def looked_at(self) -> MemoryOperatorReader:
         return MemoryOperatorReader(self.store)
+
+    @property
+    def links(self) -> Links:
+        return Links(lambda: self.store.committed.secret, "https://birthdays.example.com")
+
+    @property
+    def trail(self) -> MemoryAuditReader:
+        return MemoryAuditReader(self.store)
 
     async def import_csv(
         self, text: str, options: ImportOptions = AS_USUAL, *, dry_run: bool = False

@@ -7,13 +7,13 @@ import pytest
 
 from application.errors import MessageNotFound
 from application.messages import ActOnMessage, GetMessage
+from application.retention import ForgetWhatIsOld
 from application.statistics import SchedulerState, SchedulerStatistics
-from application.upkeep import DropOldMonths
 from application.views import MessageView, UserView
 from domain.errors import IllegalTransition, InvalidField
 from domain.message import Action, MessageKey, Reason, Status
 from domain.user import UserId
-from tests.contract.adapters import START
+from tests.contract.adapters import POLICY, START
 from tests.use_cases.service import Service, key
 
 Told = dict[str, str | None]
@@ -154,8 +154,9 @@ async def test_why_is_kept_with_what_was_done(service: Service, user: UserView) 
     service.at(NINE + timedelta(days=3))
     await service.keep()
     await service.operator(Action.LEAVE, message, "Too late.")
-    assert [(one.about, one.action, one.reason) for one in await service.looked_at.decisions(10)] == [
+    assert [(one.message, one.action, one.reason) for one in await service.trail.decided(10)] == [
         (message, Action.LEAVE, "Too late."),
+        (message, Action.RETRY, None),
         (message, Action.CANCEL, "She asked for it."),
     ]
 
@@ -177,7 +178,7 @@ async def test_without_a_reason_that_can_be_read_nothing_is_done(service: Servic
     with pytest.raises(InvalidField):
         await service.operator.cancel(message, " ")
     assert (await service.message(user)).status == Status.SCHEDULED
-    assert await service.looked_at.decisions(10) == []
+    assert await service.trail.decided(10) == []
 
 
 @pytest.mark.parametrize(
@@ -192,11 +193,11 @@ async def test_what_the_scheduler_does_no_operator_does(
 
 
 async def test_a_decision_is_forgotten_after_the_retention(service: Service, user: UserView) -> None:
-    forget = DropOldMonths(service.unit_of_work, timedelta(days=400))
+    forget = ForgetWhatIsOld(service.unit_of_work, POLICY, timedelta(days=400))
     await service.operator.cancel(key(await service.message(user)), "She asked for it.")
     service.at(START + timedelta(days=400))
     await forget()
-    assert len(await service.looked_at.decisions(10)) == 1
+    assert len(await service.trail.decided(10)) == 1
     service.at(START + timedelta(days=400, seconds=1))
     await forget()
-    assert await service.looked_at.decisions(10) == []
+    assert await service.trail.decided(10) == []

@@ -48,6 +48,9 @@ def mail_of(delivery: Delivery, text: Text, sender: str) -> Mail:
         mail["Date"] = format_datetime(delivery.due_at)
         mail["Message-ID"] = f"<{delivery.key}@{_ascii_domain(own.domain)}>"
         mail["Auto-Submitted"] = "auto-generated"
+        if text.unsubscribe_url is not None:
+            mail["List-Unsubscribe"] = f"<{text.unsubscribe_url}>"
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         mail.set_content(text.body)
         if text.html is not None:
             mail.add_alternative(text.html, subtype="html")

@@ -31,8 +31,15 @@ _FILES = {f"{kind.lower()}.{ending}": kind for kind in Kind for ending in ("txt"
 _ELEVENTH, _THIRTEENTH = 11, 13
 
 _MARKUP = "<b>Zoë</b> & 李"
+_LINK = "https://birthdays.example.com/unsubscribe/token"
 _SAMPLES = [
-    attrs.evolve(SAMPLE, first_name=first_name, years=years, is_belated=is_belated)
+    attrs.evolve(
+        SAMPLE,
+        first_name=first_name,
+        years=years,
+        is_belated=is_belated,
+        unsubscribe_url=_LINK if is_belated else None,
+    )
     for first_name, years, is_belated in product(
         (SAMPLE.first_name, _MARKUP), (None, 1, 2, 11, 21, 30, 100), (False, True)
     )
@@ -186,6 +193,7 @@ def _filled(pair: _Pair, greeting: Greeting, language: str) -> Text:
         "belated": greeting.is_belated,
         # Absent where they are not known: a template that forgets to ask is found out by the check.
         **({} if greeting.years is None else {"years": greeting.years}),
+        **({} if greeting.unsubscribe_url is None else {"unsubscribe_url": greeting.unsubscribe_url}),
     }
     head, _, body = pair.text.render(words).lstrip("\ufeff\n").partition("\n")
     if not head.startswith(_SUBJECT):

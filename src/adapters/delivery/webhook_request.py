@@ -31,6 +31,7 @@ def payload(delivery: Delivery, text: Text) -> bytes:
                 "subject": text.subject,
                 "text": text.body,
                 "html": text.html,
+                "unsubscribeUrl": text.unsubscribe_url,
             },
         }
     )

@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 import attrs
 
+from adapters.memory.brake import count, look
 from adapters.memory.planning import planned
 from adapters.memory.store import ChannelState, MemoryStore, Transaction
 from application.deliveries import (
@@ -17,15 +19,19 @@ from application.deliveries import (
     Sent,
     pause_asked,
 )
-from application.errors import StoreUnavailable
-from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
-from application.ports import ALL_SHARDS, MessageReader, Messages, Shard
-from application.scheduler_observing import BACKLOG_MAX, Backlog
-from application.views import MessageView, Page
+from application.ledger import (
+    BRAKED_PAUSE,
+    Claim,
+    ClaimTerms,
+    ExpireReport,
+    PlanReport,
+    ReapReport,
+    SettleReport,
+)
+from application.ports import ALL_SHARDS, Messages, Shard
 from domain.due import SendPolicy, ZoneRow
 from domain.message import Action, Message, MessageKey, Reason, RetryPolicy, Status
-from domain.occasion import Kind
-from domain.plan import is_still_owed
+from domain.plan import is_still_owed, why_not_to
 from domain.user import User, UserId
 
 
@@ -71,8 +77,7 @@ class MemoryMessages(Messages):
                 self._transaction.put(message)
 
     async def claim(self, limit: int, terms: ClaimTerms, shard: Shard = ALL_SHARDS) -> Claim:
-        now, now_s = self._transaction.now, self._store.monotonic()
-        channels = self._transaction.state.channels
+        now_s, channels = self._store.monotonic(), self._transaction.state.channels
         channel = channels.get(terms.channel, ChannelState())
         if channel.paused_until_s > now_s:
             return Claim([], pause=timedelta(seconds=channel.paused_until_s - now_s))
@@ -82,29 +87,26 @@ class MemoryMessages(Messages):
             if tokens < 1:
                 return Claim([], pause=terms.pause_until_token(tokens))
             limit = min(limit, int(tokens))
-        deliveries: list[Delivery] = []
-        stale: list[UserId] = []
-        for message in self._first(limit, shard, lambda one: _is_claimable(one, now)):
-            user = self._transaction.state.users.get(message.key.user_id)
-            if user is None or user.deleted_at is not None:
-                self._transaction.put(message.given_up(Action.CANCEL, now, Reason.USER_DELETED))
-                continue
-            if not (
-                message.is_wanted_by_operator or is_still_owed(message, user, terms.policy.leap_day_rule)
-            ):
-                stale.append(user.id)
-                continue
-            claimed = attrs.evolve(
-                message.moved(Action.CLAIM, now, Reason.OPERATOR if message.is_wanted_by_operator else None),
-                attempt=message.attempt + 1,
-                fence=message.fence + 1,
-                retry_at=None,
-            )
-            self._transaction.put(claimed, self._store.monotonic() + terms.lease.total_seconds())
-            deliveries.append(_delivery(claimed, user))
+        cleared = terms.cleared
+        if terms.brake is not None:
+            if cleared <= 0:
+                waiting = self._first(None, shard, self._is_claimable)
+                braked = look(self._transaction.state, terms.brake, terms.channel, waiting)
+                if braked is not None:
+                    return Claim([], pause=BRAKED_PAUSE, braked=braked)
+                cleared = len(waiting)
+            limit = min(limit, cleared)
+        due = self._first(limit, shard, self._is_claimable)
+        taken = [self._take(message, terms) for message in due]
+        deliveries = [one for one in taken if isinstance(one, Delivery)]
+        stale = [UserId(one) for one in taken if isinstance(one, UUID)]
         if tokens is not None:
-            channels[terms.channel] = attrs.evolve(channel, tokens=tokens - len(deliveries), counted_s=now_s)
-        return Claim(deliveries, stale)
+            known = channels.get(terms.channel, channel)
+            channels[terms.channel] = attrs.evolve(known, tokens=tokens - len(deliveries), counted_s=now_s)
+        if terms.brake is None:
+            return Claim(deliveries, stale)
+        count(self._transaction.state, deliveries)
+        return Claim(deliveries, stale, cleared=cleared - len(due) if len(due) == limit else 0)
 
     async def settle(
         self,
@@ -165,7 +167,33 @@ class MemoryMessages(Messages):
             default=None,
         )
 
-    def _first(self, limit: int, shard: Shard, condition: Callable[[Message], bool]) -> Sequence[Message]:
+    def _is_claimable(self, message: Message) -> bool:
+        return message.is_open and message.wanted_at <= self._transaction.now < message.expires_at
+
+    def _take(self, message: Message, terms: ClaimTerms) -> Delivery | UserId | None:
+        """Claim or end *message*; return its delivery, or its user where it is not owed any more."""
+        now = self._transaction.now
+        user = self._transaction.state.users.get(message.key.user_id)
+        if user is None or user.deleted_at is not None:
+            self._transaction.put(message.given_up(Action.CANCEL, now, Reason.USER_DELETED))
+            return None
+        if (why_not := why_not_to(user, message.key.kind, terms.allowed_domains)) is not None:
+            self._transaction.put(message.given_up(Action.SKIP, now, why_not))
+            return None
+        if not (message.is_wanted_by_operator or is_still_owed(message, user, terms.policy.leap_day_rule)):
+            return user.id
+        claimed = attrs.evolve(
+            message.moved(Action.CLAIM, now, Reason.OPERATOR if message.is_wanted_by_operator else None),
+            attempt=message.attempt + 1,
+            fence=message.fence + 1,
+            retry_at=None,
+        )
+        self._transaction.put(claimed, self._store.monotonic() + terms.lease.total_seconds())
+        return _delivery(claimed, user)
+
+    def _first(
+        self, limit: int | None, shard: Shard, condition: Callable[[Message], bool]
+    ) -> Sequence[Message]:
         """Return up to *limit* messages, the longest wanted first, and those of the same instant by their keys."""
         found = [
             message
@@ -173,10 +201,6 @@ class MemoryMessages(Messages):
             if shard.holds(message.key.user_id) and condition(message)
         ]
         return sorted(found, key=lambda message: (message.wanted_at, message.key))[:limit]
-
-
-def _is_claimable(message: Message, now: datetime) -> bool:
-    return message.is_open and message.wanted_at <= now < message.expires_at
 
 
 def _delivery(message: Message, user: User) -> Delivery:
@@ -187,7 +211,7 @@ def _delivery(message: Message, user: User) -> Delivery:
         due_at=message.due_at,
         expires_at=message.expires_at,
         years=message.years,
-        recipient=Recipient(user.first_name, user.last_name, user.email),
+        recipient=Recipient(user.first_name, user.last_name, user.email, user.link_nonce),
     )
 
 
@@ -228,63 +252,3 @@ def _lost(message: Message, now: datetime, *, retries: bool, policy: RetryPolicy
 def _kept_reason(message: Message) -> Reason | None:
     """Return the operator's word, which stands until the message has left."""
     return Reason.OPERATOR if message.reason is Reason.OPERATOR else None
-
-
-class MemoryMessageReader(MessageReader):
-    """The ledger as it is shown: the committed state."""
-
-    __slots__ = ("_store",)
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._store = store
-
-    async def get(self, key: MessageKey) -> MessageView | None:
-        message = self._store.committed.messages.get(key)
-        return None if message is None else MessageView.of(message)
-
-    async def page(
-        self,
-        *,
-        after: MessageKey | None,
-        limit: int,
-        statuses: Sequence[Status] = (),
-        user_id: UserId | None = None,
-    ) -> Page[MessageView]:
-        found = [
-            message
-            for key, message in sorted(self._store.committed.messages.items(), reverse=True)
-            if (after is None or key < after)
-            and (not statuses or message.status in statuses)
-            and (user_id is None or key.user_id == user_id)
-        ]
-        return Page([MessageView.of(message) for message in found[:limit]], len(found) > limit)
-
-    async def counts(self) -> Mapping[Status, int]:
-        return Counter(message.status for message in self._store.committed.messages.values())
-
-    async def backlog(self, now: datetime) -> Backlog:
-        wanted = sorted(
-            message.retry_at or message.due_at
-            for message in self._store.committed.messages.values()
-            if message.status in {Status.SCHEDULED, Status.RETRYING} and message.expires_at > now
-        )
-        due = [at for at in wanted if at <= now][:BACKLOG_MAX]
-        return Backlog(len(due), due[0] if due else None)
-
-    async def users_due(self, kind: Kind, first: datetime, until: datetime) -> bytes:
-        state = self._store.committed
-        live = {user.id for user in state.users.values() if user.deleted_at is None}
-        due = {
-            message.key.user_id
-            for message in state.messages.values()
-            if message.key.kind is kind
-            and first <= message.due_at < until
-            and message.status not in {Status.CANCELLED, Status.SKIPPED}
-        }
-        return b"".join(sorted(user_id.bytes for user_id in due & live))
-
-    async def is_reachable(self) -> bool:
-        try:
-            return self._store.committed is not None
-        except StoreUnavailable:
-            return False

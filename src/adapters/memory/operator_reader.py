@@ -16,7 +16,6 @@ from application.operator_ports import (
     PausedChannel,
 )
 from application.views import MessageView, UserView
-from domain.decision import Decision
 from domain.email import email_key
 from domain.message import IN_NEED, Message, MessageKey, Reason, Status
 from domain.user import User, UserId
@@ -66,9 +65,9 @@ class MemoryOperatorReader(OperatorReader):
     async def paused_channels(self) -> Sequence[PausedChannel]:
         now_s = self._store.monotonic()
         return [
-            PausedChannel(name, timedelta(seconds=channel.paused_until_s - now_s))
+            PausedChannel(name, timedelta(seconds=max(channel.paused_until_s - now_s, 0.0)), channel.braked)
             for name, channel in sorted(self._store.committed.channels.items())
-            if channel.paused_until_s > now_s
+            if channel.paused_until_s > now_s or channel.braked is not None
         ]
 
     async def lateness(self, days: Sequence[date]) -> Mapping[date, Lateness]:
@@ -91,14 +90,6 @@ class MemoryOperatorReader(OperatorReader):
         users = self._store.committed.users.values()
         found = [user for user in users if user.deleted_at is None and words and _matches(user, words)]
         return [UserView.of(user) for user in sorted(found, key=lambda user: user.id)[:limit]]
-
-    async def decisions(self, limit: int, user_id: UserId | None = None) -> Sequence[Decision]:
-        found = [
-            one
-            for one in reversed(self._store.committed.decisions)
-            if user_id is None or (isinstance(one.about, MessageKey) and one.about.user_id == user_id)
-        ]
-        return sorted(found, key=lambda one: one.decided_at, reverse=True)[:limit]
 
     def _messages(self) -> Iterable[Message]:
         return self._store.committed.messages.values()

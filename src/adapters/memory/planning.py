@@ -31,7 +31,9 @@ def planned(
         history = rivals.get(message.key.user_id, ())
         if is_being_greeted(message.key, history, policy.greeted_guard):
             continue
-        if greeted_recently(message.key, history, policy.greeted_guard):
+        if state.users[message.key.user_id].is_opted_out(message.key.kind):
+            yield message.moved(Action.SKIP, now, Reason.OPTED_OUT)
+        elif greeted_recently(message.key, history, policy.greeted_guard):
             yield message.moved(Action.SKIP, now, Reason.GREETED_RECENTLY)
         elif message.expires_at <= now:
             yield message.moved(Action.EXPIRE, now, Reason.WINDOW_PASSED)

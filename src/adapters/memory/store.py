@@ -2,10 +2,11 @@
 
 import asyncio
 import random
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Self
 
 import attrs
@@ -17,7 +18,8 @@ from application.import_ports import ImportChange, ImportId
 from application.invalidation import keys_of, user_key
 from application.ports import Clock
 from application.upkeep_ports import Bookmark
-from domain.decision import Decision
+from domain.audit import Entry
+from domain.brake import Braked
 from domain.events import Event, MessagesChanged, UserChanged, UserDeleted
 from domain.message import Message, MessageKey
 from domain.user import User, UserId
@@ -30,6 +32,7 @@ class ChannelState:
     paused_until_s: float = 0.0
     tokens: float | None = None
     counted_s: float = 0.0
+    braked: Braked | None = None
 
     def tokens_at(self, now_s: float, rate_per_s: float, burst: int) -> float:
         if self.tokens is None:
@@ -52,7 +55,12 @@ class State:
 
     channels: dict[str, ChannelState] = attrs.field(factory=dict)
     bookmark: Bookmark = attrs.field(factory=Bookmark)
-    decisions: tuple[Decision, ...] = ()
+    audit: tuple[Entry, ...] = ()
+    noted: int = 0
+    due_hours: dict[datetime, int] = attrs.field(factory=dict)
+    confirmed_hours: dict[datetime, int] = attrs.field(factory=dict)
+    greeted: frozenset[tuple[bytes, date]] = frozenset()
+    secret: bytes = attrs.field(factory=lambda: secrets.token_bytes(32), repr=False)
 
     def copy(self) -> Self:
         values = attrs.asdict(self, recurse=False).items()

@@ -6,13 +6,15 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from adapters.memory.decisions import MemoryDecisionLog
+from adapters.memory.audit import MemoryAuditTrail, MemoryChannels
+from adapters.memory.greeted_addresses import MemoryGreetedAddresses
 from adapters.memory.import_log import MemoryImportLog
 from adapters.memory.messages import MemoryMessages
 from adapters.memory.store import MemoryStore, Transaction
 from adapters.memory.upkeep import MemoryUpkeep
 from adapters.memory.users import MemoryUsers
 from application.ports import EventHandler, UnitOfWork
+from application.trail import entries_of
 from application.transaction_guard import TransactionMark
 from domain.events import Event
 
@@ -33,7 +35,9 @@ class MemoryUnitOfWork(UnitOfWork):
         "_savepoints",
         "_store",
         "_transaction",
-        "decisions",
+        "audit",
+        "channels",
+        "greeted",
         "imports",
         "messages",
         "upkeep",
@@ -44,7 +48,9 @@ class MemoryUnitOfWork(UnitOfWork):
     messages: MemoryMessages
     imports: MemoryImportLog
     upkeep: MemoryUpkeep
-    decisions: MemoryDecisionLog
+    audit: MemoryAuditTrail
+    channels: MemoryChannels
+    greeted: MemoryGreetedAddresses
 
     def __init__(self, store: MemoryStore, handler: EventHandler = tell_nobody) -> None:
         self._store = store
@@ -66,7 +72,9 @@ class MemoryUnitOfWork(UnitOfWork):
         self.messages = MemoryMessages(self._transaction, self._store)
         self.imports = MemoryImportLog(self._transaction)
         self.upkeep = MemoryUpkeep(self._transaction, self._store)
-        self.decisions = MemoryDecisionLog(self._transaction, self._store)
+        self.greeted = MemoryGreetedAddresses(self._transaction)
+        self.audit = MemoryAuditTrail(self._transaction)
+        self.channels = MemoryChannels(self._transaction, self._store)
         self._mark.begin()
         return self
 
@@ -90,6 +98,7 @@ class MemoryUnitOfWork(UnitOfWork):
         transaction = self._open_transaction
         if self._savepoints:
             raise RuntimeError("A savepoint is open; leave it before the commit.")
+        await self.audit.note(entries_of(transaction.events, transaction.now))
         self._store.commit(transaction.state, transaction.events)
         self._end()
         if transaction.events:

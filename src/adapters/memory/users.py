@@ -1,8 +1,12 @@
 """Users in memory: inside a unit of work, and as they are shown."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 
+import attrs
+
+from adapters.memory.greeted_addresses import traces
 from adapters.memory.store import MemoryStore, Transaction
 from application.errors import EmailTaken, ExternalIdTaken
 from application.import_ports import UserKeys
@@ -10,7 +14,6 @@ from application.ports import UserReader, Users
 from application.views import Page, UserView
 from domain.email import email_key
 from domain.events import Event, UserChanged, UserCreated, UserDeleted
-from domain.message import MessageKey
 from domain.user import User, UserId
 
 
@@ -72,17 +75,22 @@ class MemoryUsers(Users):
             stored[after.id] = after
             self._transaction.tell(_event(before, after))
 
+    async def deleted_before(self, instant: datetime, limit: int) -> Sequence[User]:
+        users = self._transaction.state.users.values()
+        gone = [user for user in users if user.deleted_at is not None and user.deleted_at < instant]
+        return sorted(gone, key=lambda user: user.id)[:limit]
+
     async def erase(self, user: User) -> None:
         state = self._transaction.state
-        for key in [key for key in state.messages if key.user_id == user.id]:
+        held = [one for key, one in state.messages.items() if key.user_id == user.id]
+        state.greeted |= frozenset(traces(state.secret, user.email_key, held))
+        for key in [one.key for one in held]:
             self._transaction.drop(key)
         del state.users[user.id]
         for changed in [changed for changed in state.import_changes if changed[1] == user.id]:
             del state.import_changes[changed]
-        state.decisions = tuple(
-            one
-            for one in state.decisions
-            if not isinstance(one.about, MessageKey) or one.about.user_id != user.id
+        state.audit = tuple(
+            attrs.evolve(one, reason=None) if one.user_id == user.id else one for one in state.audit
         )
         self._transaction.tell(UserDeleted(user, erased=True))
 

@@ -59,7 +59,21 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 def to_delivery(row: Row[Any]) -> Delivery:
     """Read a row of the claim, by position: this is done for each message that leaves."""
-    on, user_id, kind, fence, attempt, due_at, expires_at, years, _, first_name, last_name, email = tuple(row)
+    (
+        on,
+        user_id,
+        kind,
+        fence,
+        attempt,
+        due_at,
+        expires_at,
+        years,
+        _,
+        first_name,
+        last_name,
+        email,
+        link_nonce,
+    ) = tuple(row)
     return Delivery(
         MessageKey(on, _KINDS[kind], user_id),
         fence,
@@ -67,7 +81,7 @@ def to_delivery(row: Row[Any]) -> Delivery:
         due_at,
         expires_at,
         years,
-        Recipient(first_name, last_name, email),
+        Recipient(first_name, last_name, email, link_nonce),
     )
 
 

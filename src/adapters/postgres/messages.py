@@ -9,13 +9,21 @@ from typing import Any
 import attrs
 from sqlalchemy import select, text
 
-from adapters.postgres import channel_rows, partitions, statements
+from adapters.postgres import brake_rows, channel_rows, partitions, statements
 from adapters.postgres.message_rows import has_key, to_delivery, to_message, to_row
 from adapters.postgres.plan_statement import BY_LOOK_UPS, PLAN, plan_parameters
 from adapters.postgres.tables import messages
 from adapters.postgres.transaction import Transaction
 from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent, pause_asked
-from application.ledger import Claim, ClaimTerms, ExpireReport, PlanReport, ReapReport, SettleReport
+from application.ledger import (
+    BRAKED_PAUSE,
+    Claim,
+    ClaimTerms,
+    ExpireReport,
+    PlanReport,
+    ReapReport,
+    SettleReport,
+)
 from application.ports import ALL_SHARDS, Messages, Shard
 from domain.due import SendPolicy, ZoneRow
 from domain.events import MessagesChanged
@@ -91,25 +99,33 @@ class PostgresMessages(Messages):
         allowed, pause = await channel_rows.allowance(connection, limit, terms)
         if pause is not None:
             return Claim([], pause=pause)
+        cleared = terms.cleared
+        if terms.brake is not None:
+            if cleared <= 0:
+                cleared, braked = await brake_rows.look(connection, terms.brake, terms, shard)
+                if braked is not None:
+                    return Claim([], pause=BRAKED_PAUSE, braked=braked)
+            if cleared == 0:
+                return Claim([])
+            allowed = min(allowed, cleared)
         found = await connection.execute(
             text(statements.claim(allowed, shard)),
-            {"lease": terms.lease, "default_rule": str(terms.policy.leap_day_rule)},
+            {
+                "lease": terms.lease,
+                "default_rule": str(terms.policy.leap_day_rule),
+                "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
+            },
         )
-        deliveries: list[Delivery] = []
-        stale: list[UserId] = []
-        ended = 0
-        for row in found.all():
-            match row.status:
-                case "SENDING":
-                    deliveries.append(to_delivery(row))
-                case "STALE":
-                    stale.append(UserId(row.user_id))
-                case _:
-                    ended += 1
-        if deliveries or ended:
+        rows = found.all()
+        deliveries = [to_delivery(row) for row in rows if row.status == "SENDING"]
+        stale = [UserId(row.user_id) for row in rows if row.status == "STALE"]
+        if len(rows) > len(stale):
             self._transaction.tell(MessagesChanged())
         await channel_rows.take(connection, len(deliveries), terms)
-        return Claim(deliveries, stale)
+        if terms.brake is None:
+            return Claim(deliveries, stale)
+        await brake_rows.count(connection, deliveries)
+        return Claim(deliveries, stale, cleared=cleared - len(rows) if len(rows) == allowed else 0)
 
     async def settle(
         self,

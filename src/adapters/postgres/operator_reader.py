@@ -1,14 +1,13 @@
 """What an operator looks at, in PostgreSQL: every look finds its rows by an index."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import connected
-from adapters.postgres.decisions import to_decision
 from adapters.postgres.message_rows import to_message
 from adapters.postgres.statements import OPEN, WANTED_AT
 from adapters.postgres.users import to_view
@@ -22,10 +21,9 @@ from application.operator_ports import (
     PausedChannel,
 )
 from application.views import MessageView, UserView
-from domain.decision import Decision
+from domain.brake import Braked
 from domain.email import email_key
 from domain.message import IN_NEED, Status
-from domain.user import UserId
 
 _NAMED = """
     SELECT m.*, u.first_name, u.last_name
@@ -70,10 +68,10 @@ LATENESS = text("""
     GROUP BY occasion_on
 """)
 _PAUSED = text("""
-    SELECT name, paused_until - clock_timestamp() AS pause FROM channels
-    WHERE paused_until > clock_timestamp() ORDER BY name
+    SELECT name, greatest(paused_until - clock_timestamp(), interval '0') AS pause, braked_hour, braked_messages,
+        braked_allowed
+    FROM channels WHERE paused_until > clock_timestamp() OR braked_at IS NOT NULL ORDER BY name
 """)
-_DECISIONS = "SELECT * FROM decisions {of} ORDER BY decided_at DESC, id DESC LIMIT :limit"
 
 
 class PostgresOperatorReader(OperatorReader):
@@ -99,7 +97,16 @@ class PostgresOperatorReader(OperatorReader):
         return [_named(row) for row in await self._all(NEXT, now=now, until=until, limit=limit)]
 
     async def paused_channels(self) -> Sequence[PausedChannel]:
-        return [PausedChannel(row.name, row.pause) for row in await self._all(_PAUSED)]
+        return [
+            PausedChannel(
+                row.name,
+                row.pause or timedelta(0),
+                None
+                if row.braked_hour is None
+                else Braked(row.braked_hour, row.braked_messages, row.braked_allowed),
+            )
+            for row in await self._all(_PAUSED)
+        ]
 
     async def lateness(self, days: Sequence[date]) -> Mapping[date, Lateness]:
         rows = await self._all(LATENESS, days=list(days))
@@ -114,14 +121,6 @@ class PostgresOperatorReader(OperatorReader):
         statement, values = finding(words)
         found = await self._all(statement, **values, limit=limit)
         return [to_view(row) for row in found]
-
-    async def decisions(self, limit: int, user_id: UserId | None = None) -> Sequence[Decision]:
-        if user_id is None:
-            rows = await self._all(text(_DECISIONS.format(of="")), limit=limit)
-        else:
-            statement = text(_DECISIONS.format(of="WHERE user_id = :user_id"))
-            rows = await self._all(statement, limit=limit, user_id=user_id)
-        return [to_decision(row) for row in rows]
 
     async def _all(self, statement: TextClause, **values: Any) -> Sequence[Row[Any]]:
         async with connected(self._engine) as connection:

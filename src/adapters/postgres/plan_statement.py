@@ -60,7 +60,8 @@ PLAN = text(f"""
         SELECT c.*, CASE c.kind
             WHEN 'BIRTHDAY' THEN extract(year FROM c.occasion_on)::int - u.birthday_year
             ELSE extract(year FROM c.occasion_on)::int - extract(year FROM u.anniversary_on)::int
-        END AS years
+        END AS years,
+        CASE c.kind WHEN 'BIRTHDAY' THEN u.no_birthdays ELSE u.no_anniversaries END AS is_declined
         FROM candidate c JOIN users u ON u.id = c.user_id
         WHERE u.deleted_at IS NULL
           AND u.timezone || '' = c.timezone
@@ -83,7 +84,7 @@ PLAN = text(f"""
         FOR SHARE OF u
     ), judged AS (
         SELECT o.*, CASE
-            WHEN rivals.has_greeted THEN 'SKIPPED'
+            WHEN o.is_declined OR rivals.has_greeted THEN 'SKIPPED'
             WHEN o.expires_at <= CAST(:now AS timestamptz) THEN 'EXPIRED'
             ELSE 'SCHEDULED'
         END AS status
@@ -104,7 +105,11 @@ PLAN = text(f"""
             created_at, updated_at
         )
         SELECT j.occasion_on, j.user_id, j.kind, j.status,
-            CASE j.status WHEN 'SKIPPED' THEN 'greeted-recently' WHEN 'EXPIRED' THEN 'window-passed' END,
+            CASE
+                WHEN j.is_declined THEN 'opted-out'
+                WHEN j.status = 'SKIPPED' THEN 'greeted-recently'
+                WHEN j.status = 'EXPIRED' THEN 'window-passed'
+            END,
             j.due_at, j.expires_at, j.timezone, j.wall_time, j.years,
             CAST(:now AS timestamptz), CAST(:now AS timestamptz)
         FROM judged j

@@ -14,7 +14,7 @@ WANTED_AT = "coalesce(m.retry_at, m.due_at)"
 """As the index on open messages has it, word for word."""
 
 
-def _in(shard: Shard) -> str:
+def in_shard(shard: Shard) -> str:
     """Return the condition that a message is in *shard*; nothing where that is everybody."""
     if shard.of == 1:
         return ""
@@ -36,14 +36,15 @@ def claim(limit: int, shard: Shard) -> str:
         WHERE {OPEN}
           AND {WANTED_AT} <= (SELECT now FROM clock)
           AND m.expires_at > (SELECT now FROM clock)
-          {_in(shard)}
+          {in_shard(shard)}
         ORDER BY {WANTED_AT}
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
     ), judged AS MATERIALIZED (
-        SELECT d.*, u.first_name, u.last_name, u.email, CASE
-            WHEN u.id IS NULL AND d.may_have_arrived THEN 'UNKNOWN'
-            WHEN u.id IS NULL THEN 'CANCELLED'
+        SELECT d.*, u.first_name, u.last_name, u.email, u.link_nonce, r.why_not, CASE
+            WHEN r.why_not IS NOT NULL AND d.may_have_arrived THEN 'UNKNOWN'
+            WHEN r.why_not = 'user-deleted' THEN 'CANCELLED'
+            WHEN r.why_not IS NOT NULL THEN 'SKIPPED'
             WHEN d.reason = 'operator' THEN 'SENDING'
             WHEN u.timezone = d.timezone AND CASE d.kind
                 WHEN 'BIRTHDAY' THEN
@@ -56,11 +57,17 @@ def claim(limit: int, shard: Shard) -> str:
         END AS verdict
         FROM due d
         LEFT JOIN users u ON u.id = d.user_id AND u.deleted_at IS NULL
-        CROSS JOIN LATERAL (SELECT coalesce(u.leap_day_rule, CAST(:default_rule AS text)) AS rule) r
+        CROSS JOIN LATERAL (
+            SELECT coalesce(u.leap_day_rule, CAST(:default_rule AS text)) AS rule, CASE
+                WHEN u.id IS NULL THEN 'user-deleted'
+                WHEN CASE d.kind WHEN 'BIRTHDAY' THEN u.no_birthdays ELSE u.no_anniversaries END THEN 'opted-out'
+                WHEN split_part(u.email_key, '@', -1) <> ALL(CAST(:domains AS text[])) THEN 'domain-not-allowed'
+            END AS why_not
+        ) r
     ), claimed AS (
         UPDATE messages m SET
             status = j.verdict,
-            reason = CASE WHEN j.verdict <> 'SENDING' THEN 'user-deleted' WHEN j.reason = 'operator' THEN 'operator' END,
+            reason = CASE WHEN j.verdict <> 'SENDING' THEN j.why_not WHEN j.reason = 'operator' THEN 'operator' END,
             attempt = m.attempt + (j.verdict = 'SENDING')::int,
             fence = m.fence + (j.verdict = 'SENDING')::int,
             lease_until = CASE WHEN j.verdict = 'SENDING' THEN clock_timestamp() + CAST(:lease AS interval) END,
@@ -70,12 +77,12 @@ def claim(limit: int, shard: Shard) -> str:
         WHERE m.occasion_on = j.occasion_on AND m.user_id = j.user_id AND m.kind = j.kind
           AND j.verdict IS NOT NULL
         RETURNING m.occasion_on, m.user_id, m.kind, m.fence, m.attempt, m.due_at, m.expires_at, m.years,
-            m.status, j.first_name, j.last_name, j.email
+            m.status, j.first_name, j.last_name, j.email, j.link_nonce
     )
     SELECT * FROM (
         SELECT * FROM claimed
         UNION ALL
-        SELECT occasion_on, user_id, kind, NULL, NULL, NULL, NULL, NULL, 'STALE', NULL, NULL, NULL
+        SELECT occasion_on, user_id, kind, NULL, NULL, NULL, NULL, NULL, 'STALE', NULL, NULL, NULL, NULL
         FROM judged WHERE verdict IS NULL
     ) AS found
     ORDER BY due_at, occasion_on, user_id, kind
@@ -141,7 +148,7 @@ def reap(limit: int, shard: Shard, *, retries: bool) -> str:
     lost AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind, {used_up} AS is_last
         FROM messages m
-        WHERE m.status = 'SENDING' AND m.lease_until < clock_timestamp() {_in(shard)}
+        WHERE m.status = 'SENDING' AND m.lease_until < clock_timestamp() {in_shard(shard)}
         ORDER BY m.occasion_on, m.user_id, m.kind
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
@@ -166,7 +173,7 @@ def expire(limit: int, shard: Shard) -> str:
         FROM messages m
         WHERE {OPEN}
           AND m.expires_at <= (SELECT now FROM clock)
-          {_in(shard)}
+          {in_shard(shard)}
         ORDER BY m.expires_at
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
@@ -183,7 +190,7 @@ def expire(limit: int, shard: Shard) -> str:
 def next_due(shard: Shard) -> str:
     return f"""
     SELECT min({WANTED_AT}) FROM messages m
-    WHERE {OPEN} AND m.expires_at > (SELECT service_now()) {_in(shard)}
+    WHERE {OPEN} AND m.expires_at > (SELECT service_now()) {in_shard(shard)}
     """  # noqa: S608  # the parts are our own literals
 
 

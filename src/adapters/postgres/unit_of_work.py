@@ -10,19 +10,23 @@ from typing import Self
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.postgres.audit import PostgresAuditTrail, PostgresChannels
 from adapters.postgres.database import means_unavailable
-from adapters.postgres.decisions import PostgresDecisionLog
+from adapters.postgres.greeted_addresses import PostgresGreetedAddresses
 from adapters.postgres.import_log import PostgresImportLog
 from adapters.postgres.messages import PostgresMessages
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.upkeep import PostgresUpkeep
 from adapters.postgres.users import PostgresUsers
+from application.audit_ports import AuditTrail, Channels
 from application.errors import CommitOutcomeUnknown, StoreUnavailable
 from application.import_ports import ImportLog
-from application.operator_ports import DecisionLog
 from application.ports import EventHandler, Messages, UnitOfWork, Users
+from application.traces import GreetedAddresses
+from application.trail import entries_of
 from application.transaction_guard import TransactionMark
 from application.upkeep_ports import Upkeep
+from domain.events import MessagesChanged
 
 log = structlog.get_logger()
 
@@ -35,7 +39,9 @@ class PostgresUnitOfWork(UnitOfWork):
         "_handler",
         "_mark",
         "_transaction",
-        "decisions",
+        "audit",
+        "channels",
+        "greeted",
         "imports",
         "messages",
         "upkeep",
@@ -46,7 +52,9 @@ class PostgresUnitOfWork(UnitOfWork):
     messages: Messages
     imports: ImportLog
     upkeep: Upkeep
-    decisions: DecisionLog
+    audit: AuditTrail
+    channels: Channels
+    greeted: GreetedAddresses
 
     def __init__(self, engine: AsyncEngine, handler: EventHandler) -> None:
         self._engine = engine
@@ -69,7 +77,9 @@ class PostgresUnitOfWork(UnitOfWork):
         self.messages = PostgresMessages(self._transaction)
         self.imports = PostgresImportLog(self._transaction)
         self.upkeep = PostgresUpkeep(self._transaction)
-        self.decisions = PostgresDecisionLog(self._transaction)
+        self.greeted = PostgresGreetedAddresses(self._transaction)
+        self.audit = PostgresAuditTrail(self._transaction)
+        self.channels = PostgresChannels(self._transaction)
         self._mark.begin()
         return self
 
@@ -103,6 +113,7 @@ class PostgresUnitOfWork(UnitOfWork):
 
     async def commit(self) -> None:
         connection = self._begun().connection
+        await self._note()
         self._begun().is_over = True
         # Once the commit is on its way it cannot be called back: a cancelled caller waits for its end, so
         # that the events are told whatever comes of the caller.
@@ -112,6 +123,12 @@ class PostgresUnitOfWork(UnitOfWork):
         except asyncio.CancelledError:
             await asyncio.wait([ending])
             raise
+
+    async def _note(self) -> None:
+        """Keep who did what, in the transaction that does it."""
+        events = [event for event in self._begun().events() if not isinstance(event, MessagesChanged)]
+        if events:
+            await self.audit.note(entries_of(events, await self.now()))
 
     async def _commit(self, connection: AsyncConnection) -> None:
         try:

@@ -1,6 +1,7 @@
 """Users in PostgreSQL: inside a unit of work, and as they are shown."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, delete, select, text, union_all
@@ -8,8 +9,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.answers import ERASE as ERASE_ANSWERS
+from adapters.postgres.audit import FORGET_REASONS
 from adapters.postgres.database import connected, constraint_name
+from adapters.postgres.greeted_addresses import REMEMBER
 from adapters.postgres.tables import LIVE_EMAIL, LIVE_EXTERNAL_ID, messages, users
+from adapters.postgres.taken import refuse_taken
 from adapters.postgres.transaction import Transaction
 from application.errors import EmailTaken, ExternalIdTaken
 from application.import_ports import UserKeys
@@ -17,7 +21,7 @@ from application.ports import UserReader, Users
 from application.views import Page, UserView
 from domain.email import email_key
 from domain.events import Event, MessagesChanged, UserChanged, UserCreated, UserDeleted
-from domain.occasion import AnnualDate, LeapDayRule
+from domain.occasion import AnnualDate, Kind, LeapDayRule
 from domain.user import User, UserId
 
 _TYPES: Mapping[str, str] = {
@@ -32,6 +36,9 @@ _TYPES: Mapping[str, str] = {
     "anniversary_on": "date",
     "leap_day_rule": "text",
     "external_id": "text",
+    "no_birthdays": "boolean",
+    "no_anniversaries": "boolean",
+    "link_nonce": "integer",
     "version": "bigint",
     "created_at": "timestamptz",
     "updated_at": "timestamptz",
@@ -90,7 +97,7 @@ class PostgresUsers(Users):
             select(users).where(users.c.id == user_id).with_for_update(key_share=True)
         )
         row = rows.one_or_none()
-        return None if row is None else _to_user(row)
+        return None if row is None else to_user(row)
 
     async def by_emails(self, emails: Sequence[str]) -> Mapping[str, User]:
         found: dict[str, User] = {}
@@ -103,13 +110,13 @@ class PostgresUsers(Users):
     async def by_ids(self, user_ids: Sequence[UserId]) -> Mapping[UserId, User]:
         query = _LOCKED.where(users.c.id == text("ANY(CAST(:ids AS uuid[]))"))
         rows = await self._transaction.connection.execute(query, {"ids": list(user_ids)})
-        return {user.id: user for user in map(_to_user, rows)}
+        return {user.id: user for user in map(to_user, rows)}
 
     async def by_keys(self, emails: Sequence[str], external_ids: Sequence[str]) -> Sequence[User]:
         rows = await self._transaction.connection.execute(
             _BY_KEYS, {"emails": list(emails), "external_ids": list(external_ids)}
         )
-        return [_to_user(row) for row in rows]
+        return [to_user(row) for row in rows]
 
     async def live_keys(self, after: UserId | None, limit: int) -> Sequence[UserKeys]:
         query = select(users.c.id, users.c.email_key, users.c.external_id).where(users.c.deleted_at.is_(None))
@@ -121,6 +128,8 @@ class PostgresUsers(Users):
     async def add(self, users_: Sequence[User]) -> None:
         if not users_:
             return
+        live = [user for user in users_ if user.deleted_at is None]
+        await refuse_taken(self._transaction.connection, live, live)
         try:
             await self._transaction.connection.execute(_ADD, _to_arrays(users_))
         except IntegrityError as error:
@@ -130,20 +139,32 @@ class PostgresUsers(Users):
     async def save(self, changes: Sequence[tuple[User, User]]) -> None:
         if not changes:
             return
+        live = [(before, after) for before, after in changes if after.deleted_at is None]
+        await refuse_taken(
+            self._transaction.connection,
+            [new for old, new in live if old.deleted_at is not None or old.email_key != new.email_key],
+            [new for old, new in live if old.deleted_at is not None or old.external_id != new.external_id],
+        )
         try:
             await self._transaction.connection.execute(_CHANGE, _to_arrays([after for _, after in changes]))
         except IntegrityError as error:
             raise _translated(error) from None
         self._transaction.tell(*(_event(before, after) for before, after in changes))
 
+    async def deleted_before(self, instant: datetime, limit: int) -> Sequence[User]:
+        query = _LOCKED.where(users.c.deleted_at < instant).limit(limit)
+        return [to_user(row) for row in await self._transaction.connection.execute(query)]
+
     async def erase(self, user: User) -> None:
+        await self._transaction.connection.execute(REMEMBER, {"user_id": user.id})
         gone = await self._transaction.connection.execute(
             delete(messages).where(messages.c.user_id == user.id).returning(messages.c.kind)
         )
         if gone.first() is not None:
             self._transaction.tell(MessagesChanged())
         await self._transaction.connection.execute(delete(users).where(users.c.id == user.id))
-        await self._transaction.connection.execute(ERASE_ANSWERS, {"user_id": user.id})
+        for statement in (ERASE_ANSWERS, FORGET_REASONS):
+            await self._transaction.connection.execute(statement, {"user_id": user.id})
         self._transaction.tell(UserDeleted(user, erased=True))
 
 
@@ -216,6 +237,11 @@ def _birthday(row: Row[Any]) -> AnnualDate | None:
     return AnnualDate(row.birthday_month, row.birthday_day, row.birthday_year)
 
 
+def _opted_out(row: Row[Any]) -> frozenset[Kind]:
+    told = ((Kind.BIRTHDAY, row.no_birthdays), (Kind.ANNIVERSARY, row.no_anniversaries))
+    return frozenset(kind for kind, is_declined in told if is_declined)
+
+
 def to_view(row: Row[Any]) -> UserView:
     # Not by way of a User: a row that somebody wrote by hand is shown as it is, and validating costs time.
     birthday = _birthday(row)
@@ -229,13 +255,14 @@ def to_view(row: Row[Any]) -> UserView:
         anniversary=None if row.anniversary_on is None else row.anniversary_on.isoformat(),
         leap_day_rule=row.leap_day_rule,
         external_id=row.external_id,
+        opted_out=tuple(sorted(_opted_out(row))),
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
 
 
-def _to_user(row: Row[Any]) -> User:
+def to_user(row: Row[Any]) -> User:
     return User(
         id=UserId(row.id),
         first_name=row.first_name,
@@ -246,6 +273,8 @@ def _to_user(row: Row[Any]) -> User:
         anniversary=row.anniversary_on,
         leap_day_rule=None if row.leap_day_rule is None else LeapDayRule(row.leap_day_rule),
         external_id=row.external_id,
+        opted_out=_opted_out(row),
+        link_nonce=row.link_nonce,
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
@@ -273,6 +302,9 @@ def _to_row(user: User) -> dict[str, Any]:
         "anniversary_on": user.anniversary,
         "leap_day_rule": None if user.leap_day_rule is None else str(user.leap_day_rule),
         "external_id": user.external_id,
+        "no_birthdays": user.is_opted_out(Kind.BIRTHDAY),
+        "no_anniversaries": user.is_opted_out(Kind.ANNIVERSARY),
+        "link_nonce": user.link_nonce,
         "version": user.version,
         "created_at": user.created_at,
         "updated_at": user.updated_at,

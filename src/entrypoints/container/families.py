@@ -14,23 +14,27 @@ from adapters.delivery.texts import JinjaTexts
 from adapters.delivery.webhook import Receiver, WebhookChannel
 from adapters.memory.answers import MemoryAnswers
 from adapters.memory.api_keys import MemoryApiKeys
+from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.cache import MemoryCache
 from adapters.memory.channel import MemoryChannel
 from adapters.memory.invalidations import MemoryInvalidationLog
-from adapters.memory.messages import MemoryMessageReader
+from adapters.memory.message_reader import MemoryMessageReader
 from adapters.memory.operator_reader import MemoryOperatorReader
 from adapters.memory.permits import MemoryPermits
+from adapters.memory.person_reader import MemoryPersonReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from adapters.memory.users import MemoryUserReader
 from adapters.metrics import PrometheusMetrics
 from adapters.postgres.answers import PostgresAnswers
 from adapters.postgres.api_keys import PostgresApiKeys
+from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.database import open_engine
 from adapters.postgres.invalidations import PostgresInvalidationLog
 from adapters.postgres.message_counts import PostgresMessageCounts
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.operator_reader import PostgresOperatorReader
+from adapters.postgres.person_reader import PostgresPersonReader
 from adapters.postgres.processes import PostgresProcesses
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
@@ -39,6 +43,7 @@ from adapters.redis.permits import open_redis_permits
 from application.announcer import Announcer
 from application.ports import Clock
 from application.texts import Texts, WriteText
+from application.unsubscribing import Links, ServiceSecret
 from entrypoints.settings import Settings
 
 
@@ -83,6 +88,10 @@ def _open_webhook(settings: Settings, write: WriteText, now: Callable[[], dateti
     )
 
 
+def _memory_secret(store: MemoryStore) -> Callable[[], bytes]:
+    return lambda: store.committed.secret
+
+
 def _yes_or_no(redis_url: str | None) -> str:
     return "no" if redis_url is None else "yes"
 
@@ -117,11 +126,15 @@ class PostgresAdapters(containers.DeclarativeContainer):
     api_keys = providers.Singleton(PostgresApiKeys, engine)
     answers = providers.Singleton(PostgresAnswers, engine)
     operator_reader = providers.Singleton(PostgresOperatorReader, engine)
+    audit_reader = providers.Singleton(PostgresAuditReader, engine)
+    person_reader = providers.Singleton(PostgresPersonReader, engine)
+    secret = providers.Singleton(ServiceSecret)
+    links = providers.Singleton(Links, secret, settings.provided.safety.public_url)
     message_counts = providers.Singleton(PostgresMessageCounts, engine)
     processes = providers.Singleton(PostgresProcesses, engine)
     now = providers.Callable(_now_of, clock.provider)
     texts = providers.Singleton(open_texts, settings)
-    write = providers.Singleton(WriteText, texts, settings.provided.policy, now)
+    write = providers.Singleton(WriteText, texts, settings.provided.policy, now, links.provided.url)
     channel = providers.Selector(
         settings.provided.channel,
         maildir=providers.Singleton(
@@ -159,5 +172,10 @@ class MemoryAdapters(containers.DeclarativeContainer):
     api_keys = providers.Singleton(MemoryApiKeys, store)
     answers = providers.Singleton(MemoryAnswers, store)
     operator_reader = providers.Singleton(MemoryOperatorReader, store)
+    audit_reader = providers.Singleton(MemoryAuditReader, store)
+    person_reader = providers.Singleton(MemoryPersonReader, store)
+    links = providers.Singleton(
+        Links, providers.Singleton(_memory_secret, store), settings.provided.safety.public_url
+    )
     texts = providers.Singleton(open_texts, settings)
     channel = providers.Singleton(MemoryChannel)

@@ -21,6 +21,7 @@ from adapters.postgres.database import (
     read_clock,
     set_clock,
 )
+from adapters.postgres.greeted_addresses import read_secret
 from adapters.postgres.invalidations import write_invalidations
 from application.access import NewKey
 from application.deliveries import DeliveryChannel
@@ -96,6 +97,7 @@ class OpenService:
             self.service.scheduler().run,
             self.service.outbox_upkeep().run,
             self.service.access_upkeep().run,
+            self.service.retention_upkeep().run,
             CountsUpkeep(self.adapters.message_counts()).run,
             Heartbeat(
                 self.adapters.processes(),
@@ -166,6 +168,7 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
             before, after = await migrate(engine)
         except StoreUnavailable as error:
             raise DatabaseUnreachable(database) from error
+        adapters.secret().value = await read_secret(engine)
         if (course := await read_clock(engine)) is not None:
             adapters.clock.override(providers.Object(open_clock(*course)))
         yield OpenService(

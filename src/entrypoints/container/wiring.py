@@ -25,28 +25,24 @@ from application.limiting import Limiter
 from application.messages import ActOnMessage, ActOnThoseInNeed, GetMessage, ListMessages, ResumeChannel
 from application.occasions import ComputeTodaysList, RefreshTodaysLists, ShowTodaysList
 from application.overview import LatenessOfDays, ShowOverview
+from application.personal_export import ExportPerson
 from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
+from application.retention import ForgetWhatIsOld
 from application.statistics import LookAtLedger, SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.texts import PreviewText
 from application.trial import SendTrial
 from application.trust import Trust
 from application.undoing import UndoImport
+from application.unsubscribing import LookAtLink, RevokeLinks, Unsubscribe
 from application.upcoming import UpcomingMessages
+from application.upcoming_of_user import UpcomingOfUser
 from application.upkeep import CompareClocks, DropOldMonths
-from application.users import (
-    ChangeUser,
-    FindUserByEmail,
-    GetUser,
-    ListUsers,
-    RegisterUser,
-    RemoveUser,
-    UpcomingOfUser,
-)
+from application.users import ChangeUser, FindUserByEmail, GetUser, ListUsers, RegisterUser, RemoveUser
 from application.warming import WarmNewUsers
 from entrypoints.http.use_cases import UseCases as HttpUseCases
 from entrypoints.scheduler.loop import Scheduler
-from entrypoints.scheduler.upkeep import AccessUpkeep, CacheUpkeep, OutboxUpkeep
+from entrypoints.scheduler.upkeep import AccessUpkeep, CacheUpkeep, OutboxUpkeep, RetentionUpkeep
 from entrypoints.settings import Settings
 
 
@@ -130,6 +126,8 @@ class Service(containers.DeclarativeContainer):
             plan_anew,
             settings.provided.rate_per_s,
             settings.provided.burst,
+            settings.provided.safety.brake,
+            settings.provided.safety.allowed_domains,
         ),
         keep=providers.Singleton(
             KeepLedger,
@@ -158,6 +156,16 @@ class Service(containers.DeclarativeContainer):
     )
     access_upkeep = providers.Singleton(AccessUpkeep, access.provided.note_uses, adapters.answers)
     export_users = providers.Singleton(ExportUsers, adapters.user_reader, policy)
+    retention_upkeep = providers.Singleton(
+        RetentionUpkeep,
+        providers.Singleton(
+            ForgetWhatIsOld,
+            unit_of_work,
+            policy,
+            settings.provided.safety.keep_audit,
+            settings.provided.safety.forget_deleted,
+        ),
+    )
     act_on_message = providers.Singleton(ActOnMessage, unit_of_work, policy)
     http = providers.Singleton(
         HttpUseCases,
@@ -166,6 +174,12 @@ class Service(containers.DeclarativeContainer):
         answers=adapters.answers,
         register_user=providers.Singleton(RegisterUser, unit_of_work, policy),
         change_user=providers.Singleton(ChangeUser, unit_of_work, policy),
+        look_at_link=providers.Singleton(LookAtLink, unit_of_work, adapters.links),
+        unsubscribe=providers.Singleton(Unsubscribe, unit_of_work, adapters.links, policy),
+        revoke_links=providers.Singleton(RevokeLinks, unit_of_work),
+        export_person=providers.Singleton(
+            ExportPerson, adapters.person_reader, adapters.audit_reader, unit_of_work
+        ),
         remove_user=providers.Singleton(RemoveUser, unit_of_work, policy),
         get_user=providers.Singleton(GetUser, user_reader),
         find_user_by_email=providers.Singleton(FindUserByEmail, user_reader),
@@ -190,6 +204,7 @@ class Service(containers.DeclarativeContainer):
         show_overview=providers.Singleton(
             ShowOverview,
             adapters.operator_reader,
+            adapters.audit_reader,
             providers.Singleton(LatenessOfDays, adapters.operator_reader),
             policy,
             adapters.clock,
@@ -198,6 +213,7 @@ class Service(containers.DeclarativeContainer):
         ),
         find_people=providers.Singleton(FindPeople, adapters.user_reader, adapters.operator_reader),
         operator_reader=adapters.operator_reader,
+        audit_reader=adapters.audit_reader,
         resume_channel=providers.Singleton(ResumeChannel, unit_of_work),
         preview_text=providers.Singleton(PreviewText, adapters.texts),
         send_trial=providers.Singleton(SendTrial, adapters.channel, adapters.clock),

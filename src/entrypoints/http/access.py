@@ -12,8 +12,10 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from application.access import Access
+from application.trail import acting_as
 from domain.access import ApiKey, KeyKind
 from domain.access import Scope as Right
+from domain.audit import Actor, ActorKind
 from entrypoints.http.operations import Documented
 from entrypoints.http.problems import RequestRefused
 
@@ -57,7 +59,10 @@ class Doorkeeper(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         right = needed_right(scope["route_handler"])
         if right is not None and method_of(scope) != "OPTIONS":
-            scope["state"][_CALLER] = await self.admitted(scope, right)
+            caller = scope["state"][_CALLER] = await self.admitted(scope, right)
+            with acting_as(_actor(caller)):
+                await next_app(scope, receive, send)
+            return
         await next_app(scope, receive, send)
 
     async def admitted(self, scope: Scope, right: Right) -> ApiKey:
@@ -94,6 +99,11 @@ class Doorkeeper(ASGIMiddleware):
             raise _unknown("This session is over; 'birthdays login' prints a link to a new one.")
         _refuse_other_sites(scope, headers, is_sure=True)
         return session
+
+
+def _actor(caller: ApiKey) -> Actor:
+    kind = ActorKind.SESSION if caller.kind is KeyKind.SESSION else ActorKind.KEY
+    return Actor(kind, caller.id, caller.name)
 
 
 def _refuse_other_sites(scope: Scope, headers: Mapping[bytes, bytes], *, is_sure: bool) -> None:

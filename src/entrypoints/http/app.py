@@ -20,6 +20,7 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Sc
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from entrypoints.http.access import Doorkeeper
+from entrypoints.http.audit import AuditController
 from entrypoints.http.channel import ChannelController
 from entrypoints.http.exports import ExportController
 from entrypoints.http.feeds import CalendarController, FeedController
@@ -28,7 +29,7 @@ from entrypoints.http.imports import ImportController, UndoController
 from entrypoints.http.keys import KeyController
 from entrypoints.http.limits import Throttle
 from entrypoints.http.login import LoginController
-from entrypoints.http.messages import MessageController, SchedulerController
+from entrypoints.http.messages import MessageController, SchedulerController, StoppedChannelController
 from entrypoints.http.metrics import show_metrics
 from entrypoints.http.occasions import OccasionController
 from entrypoints.http.operations import COMPONENTS
@@ -36,10 +37,12 @@ from entrypoints.http.page.demonstration import Demonstration, demo_router
 from entrypoints.http.page.rendering import ASSETS, TEMPLATES
 from entrypoints.http.page.routes import PageController
 from entrypoints.http.parameters import provide_message_key, provide_user_id, refuse_unknown_parameters
+from entrypoints.http.personal_export import PersonalExportController
 from entrypoints.http.problems import answer_problem
 from entrypoints.http.repeats import Repeats
 from entrypoints.http.short_cut import ShortCut
 from entrypoints.http.templates import TemplateController
+from entrypoints.http.unsubscribe import LinkController, UnsubscribeController
 from entrypoints.http.use_cases import UseCases
 from entrypoints.http.users import UserController
 
@@ -80,6 +83,9 @@ def create_app(
     return Litestar(
         route_handlers=[
             UserController,
+            LinkController,
+            PersonalExportController,
+            UnsubscribeController,
             ExportController,
             ImportController,
             UndoController,
@@ -87,9 +93,11 @@ def create_app(
             KeyController,
             FeedController,
             CalendarController,
+            AuditController,
             LoginController,
             MessageController,
             ChannelController,
+            StoppedChannelController,
             SchedulerController,
             TemplateController,
             HealthController,

@@ -13,7 +13,7 @@ from litestar.openapi.spec import (
 )
 
 from domain.message import Status
-from domain.occasion import LeapDayRule
+from domain.occasion import Kind, LeapDayRule
 from domain.user import NAME_LENGTH_MAX
 from entrypoints.http.names import NEEDED, NULLABLE
 from entrypoints.http.operations import shown_example
@@ -34,6 +34,7 @@ USER: Mapping[str, Any] = {
     "id": "01991e9c-7f00-7abc-8def-0123456789ab",
     **ADA,
     "leapDayRule": None,
+    "optedOut": [],
     "version": 1,
     "createdAt": "2026-11-30T12:00:00Z",
     "updatedAt": "2026-11-30T12:00:00Z",
@@ -85,6 +86,13 @@ STATISTICS: Mapping[str, Any] = {
     "lastTickAt": "2026-12-10T08:59:59Z",
     "nextDueAt": "2026-12-10T10:00:00Z",
     "failuresInARow": 0,
+    "stoppedChannels": [
+        {
+            "name": "smtp",
+            "pauseS": 0,
+            "brake": {"dueHour": "2026-12-10T09:00:00Z", "messages": 5000, "allowed": 1000},
+        }
+    ],
 }
 
 _FIELDS: Mapping[str, str] = {
@@ -94,6 +102,7 @@ _FIELDS: Mapping[str, str] = {
     "timezone": "An IANA name, spelt exactly, such as Europe/Berlin.",
     "birthdayDate": "1990-12-10, or --12-10 where the year is not known; not in the future.",
     "anniversaryDate": "The first day at work, 2019-02-01; messages start a year later.",
+    "optedOut": "Of what the person wants no messages; null is none. An import never changes it.",
     "leapDayRule": "When a 29 February is kept in other years; null follows the instance.",
 }
 
@@ -111,6 +120,9 @@ _LENGTHS = {"firstName": (1, NAME_LENGTH_MAX), "lastName": (1, NAME_LENGTH_MAX)}
 
 
 def _field(name: str) -> Schema:
+    if name == "optedOut":
+        kinds = Schema(type=_TEXT, enum=list(Kind))
+        return Schema(type=[OpenAPIType.ARRAY, OpenAPIType.NULL], items=kinds, description=_FIELDS[name])
     least, most = _LENGTHS.get(name, (None, None))
     return Schema(
         type=[_TEXT, OpenAPIType.NULL] if name in NULLABLE else _TEXT,
@@ -133,6 +145,20 @@ def _json_body(media_types: Sequence[str], example: Mapping[str, Any], needed: S
     return RequestBody(required=True, content=dict.fromkeys(media_types, content))
 
 
+WITH_REASON = RequestBody(
+    required=True,
+    content={
+        JSON: OpenAPIMediaType(
+            schema=Schema(
+                type=OpenAPIType.OBJECT,
+                properties={"reason": Schema(type=_TEXT, description="Why; kept with who did it.")},
+                required=["reason"],
+                additional_properties=False,
+            ),
+            examples={"body": shown_example({"reason": "All of the new company was born on one day."})},
+        )
+    },
+)
 NEW_USER = _json_body([JSON], ADA, NEEDED)
 USER_CHANGE = _json_body([JSON], CHANGE, ())
 USER_PATCH = _json_body([JSON, MERGE_PATCH], CHANGE, ())
@@ -168,7 +194,7 @@ STATUS = parameter(
     Schema(type=OpenAPIType.ARRAY, items=Schema(type=_TEXT, enum=list(Status))),
 )
 USER_ID = parameter(
-    "userId", "query", "Only messages of this person.", Schema(type=_TEXT, format=OpenAPIFormat.UUID)
+    "userId", "query", "Only what is about this person.", Schema(type=_TEXT, format=OpenAPIFormat.UUID)
 )
 YES_OR_NO = Schema(type=OpenAPIType.BOOLEAN, default=False)
 ERASE = parameter("erase", "query", "Remove the person's record and messages for good.", YES_OR_NO)

@@ -6,16 +6,16 @@ from http import HTTPStatus
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Reference, RequestBody, Schema
+from litestar.params import FromPath
 
-from application.errors import ApplicationError, UserNotFound
+from application.errors import ApplicationError, ChannelNotStopped
 from domain.access import Scope
 from domain.errors import InvalidField
 from domain.message import MessageKey, Status
-from domain.user import UserId
 from entrypoints.http import documents
 from entrypoints.http.operations import operation, shown_example
 from entrypoints.http.pages import bad_cursor, linked_page, read_cursor
-from entrypoints.http.parameters import bad_parameter, key_of, one_parameter, user_id_of, whole_number
+from entrypoints.http.parameters import bad_parameter, key_of, one_parameter, user_id_parameter, whole_number
 from entrypoints.http.requests import JSON, AnyRequest, read_object
 from entrypoints.http.resources import MessagePage, MessageResource, SchedulerResource
 from entrypoints.http.use_cases import UseCases
@@ -75,7 +75,7 @@ class MessageController(Controller):
             after=None if after is None else _message_cursor(after),
             limit=whole_number(request, "limit", 100, 1, 1000),
             statuses=_statuses(request),
-            user_id=_user_id(request),
+            user_id=user_id_parameter(request),
         )
         items = [MessageResource.of(view) for view in page.items]
         return linked_page(request, MessagePage, items, items[-1].key if page.more else None)
@@ -147,6 +147,41 @@ class MessageController(Controller):
         )
 
 
+class StoppedChannelController(Controller):
+    """Channels, and what an operator can do."""
+
+    path = "/channels"
+    tags = ("messages",)
+
+    @post(
+        "/{name:str}/resume",
+        operation_id="resumeChannel",
+        summary="Let a channel go on",
+        status_code=HTTPStatus.NO_CONTENT,
+        operation_class=operation(
+            needs=Scope.MESSAGES_ACT,
+            request=documents.WITH_REASON,
+            answer={},
+            refuses=(
+                HTTPStatus.BAD_REQUEST,
+                HTTPStatus.NOT_FOUND,
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            ),
+        ),
+    )
+    async def resume(
+        self, request: AnyRequest, name: FromPath[str], use_cases: NamedDependency[UseCases]
+    ) -> None:
+        """End a pause that the far side asked for, or confirm what the brake has found; why is kept."""
+        told = await read_object(request, {"reason"})
+        reason = told.get("reason")
+        if not isinstance(reason, str):
+            raise InvalidField("reason", "Say why, in a few words.")
+        if not await use_cases.resume_channel(name, reason):
+            raise ChannelNotStopped
+
+
 class SchedulerController(Controller):
     """The scheduler in numbers."""
 
@@ -168,7 +203,9 @@ class SchedulerController(Controller):
         """Count the messages of the ledger per status, and tell what the scheduler last did."""
         statistics = await use_cases.scheduler_statistics()
         return Response(
-            SchedulerResource.of(statistics, use_cases.clock.now()),
+            SchedulerResource.of(
+                statistics, use_cases.clock.now(), await use_cases.operator_reader.paused_channels()
+            ),
             headers={"X-Cache": statistics.source.value, "Cache-Control": "private, no-cache"},
         )
 
@@ -195,13 +232,3 @@ def _statuses(request: AnyRequest) -> Sequence[Status]:
         return [Status(text) for text in given]
     except ValueError:
         raise bad_parameter("status", f"Choose from {', '.join(Status)}.") from None
-
-
-def _user_id(request: AnyRequest) -> UserId | None:
-    text = one_parameter(request, "userId")
-    if text is None:
-        return None
-    try:
-        return user_id_of(text)
-    except UserNotFound:
-        raise bad_parameter("userId", "This is not an id.") from None

@@ -10,12 +10,13 @@ WIRE_NAMES: Mapping[str, str] = {
     "birthday": "birthdayDate",
     "anniversary": "anniversaryDate",
     "leap_day_rule": "leapDayRule",
+    "opted_out": "optedOut",
 }
-"""What a person tells, by the names of ``domain.user.Particulars``."""
+"""What a person tells, by the names of ``domain.telling``."""
 
 ATTRIBUTES: Mapping[str, str] = {wire: name for name, wire in WIRE_NAMES.items()}
 NEEDED = ("firstName", "lastName", "email", "timezone")
-NULLABLE = ("birthdayDate", "anniversaryDate", "leapDayRule")
+NULLABLE = ("birthdayDate", "anniversaryDate", "leapDayRule", "optedOut")
 
 
 def wire_name(attribute: str) -> str:

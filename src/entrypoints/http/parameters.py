@@ -88,6 +88,16 @@ def yes_or_no(request: AnyRequest, name: str) -> bool:
     return text == "true"
 
 
+def user_id_parameter(request: AnyRequest) -> UserId | None:
+    text = one_parameter(request, "userId")
+    if text is None:
+        return None
+    try:
+        return user_id_of(text)
+    except UserNotFound:
+        raise bad_parameter("userId", "This is not an id.") from None
+
+
 def one_of(request: AnyRequest, name: str, choices: Iterable[str]) -> str | None:
     """Return a query parameter that must be one of *choices*, None where it is not given."""
     text = one_parameter(request, name)

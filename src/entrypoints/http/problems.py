@@ -12,11 +12,13 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, Valida
 
 from application.errors import (
     ApplicationError,
+    ChannelNotStopped,
     CommitOutcomeUnknown,
     EmailTaken,
     ExternalIdTaken,
     ImportNotFound,
     KeyNotFound,
+    LinkUnknown,
     MessageNotFound,
     StoreUnavailable,
     TooManyDeactivations,
@@ -44,6 +46,8 @@ _STATUS: dict[type[Exception], HTTPStatus] = {
     TooManyDeactivations: HTTPStatus.CONFLICT,
     UserNotFound: HTTPStatus.NOT_FOUND,
     KeyNotFound: HTTPStatus.NOT_FOUND,
+    ChannelNotStopped: HTTPStatus.NOT_FOUND,
+    LinkUnknown: HTTPStatus.NOT_FOUND,
     MessageNotFound: HTTPStatus.NOT_FOUND,
     ImportNotFound: HTTPStatus.NOT_FOUND,
     VersionMismatch: HTTPStatus.PRECONDITION_FAILED,

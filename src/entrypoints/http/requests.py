@@ -12,8 +12,9 @@ import msgspec
 from litestar import Request
 
 from domain.errors import InvalidFields
-from domain.user import tell
-from entrypoints.http.names import ATTRIBUTES, NEEDED, wire_name
+from domain.occasion import Kind
+from domain.telling import OPTED_OUT, tell
+from entrypoints.http.names import ATTRIBUTES, NEEDED, WIRE_NAMES, wire_name
 from entrypoints.http.problems import FieldProblem, RequestRefused, body_problem
 
 JSON = "application/json"
@@ -76,11 +77,12 @@ async def read_particulars(
     Raises RequestRefused with every unknown, missing or unacceptable field.
     """
     require_type(request, *accepted)
-    told, repeated = decode_object(await read_body(request, JSON_BYTES_MAX))
+    decoded, repeated = decode_object(await read_body(request, JSON_BYTES_MAX))
+    told = {name: _one_text(name, value) for name, value in decoded.items()}
     problems = _unknown(told, ATTRIBUTES)
     problems += [body_problem(name, "It is given more than once.") for name in ATTRIBUTES if name in repeated]
     problems += [
-        body_problem(name, "This is to be a text.")
+        body_problem(name, _KINDS_HELP if name == _KINDS else "This is to be a text.")
         for name in ATTRIBUTES
         if name not in repeated and not isinstance(told.get(name), str | None)
     ]
@@ -95,6 +97,18 @@ async def read_particulars(
     if problems:
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "Some fields are not acceptable.", problems)
     return raw
+
+
+_KINDS = WIRE_NAMES[OPTED_OUT]
+_KINDS_HELP = f"This is to be a list of {', '.join(Kind)}."
+
+
+def _one_text(name: str, value: Any) -> Any:
+    """Return a list of kinds as the text that ``tell`` reads; anything else as it is."""
+    if name != _KINDS or value is None:
+        return value
+    is_good = isinstance(value, list) and all(isinstance(one, str) and one in {*Kind} for one in value)
+    return " ".join(value) if is_good else [value]
 
 
 async def read_object(request: AnyRequest, known: Container[str]) -> Mapping[str, Any]:

@@ -7,8 +7,9 @@ from uuid import UUID
 import msgspec
 
 from application.access import NewKey
+from application.operator_ports import PausedChannel
 from application.statistics import Statistics
-from application.users import Upcoming, UpcomingMessage
+from application.upcoming_of_user import Upcoming, UpcomingMessage
 from application.views import MessageView, UserView
 from domain.access import ApiKey, KeyKind, Scope
 from domain.due import WallTime, zone
@@ -31,6 +32,7 @@ class UserResource(Resource, frozen=True, kw_only=True):
     birthday_date: str | None
     anniversary_date: str | None
     leap_day_rule: str | None
+    opted_out: Sequence[Kind]
     version: int
     created_at: datetime
     updated_at: datetime
@@ -46,6 +48,7 @@ class UserResource(Resource, frozen=True, kw_only=True):
             birthday_date=view.birthday,
             anniversary_date=view.anniversary,
             leap_day_rule=view.leap_day_rule,
+            opted_out=[Kind(kind) for kind in view.opted_out],
             version=view.version,
             created_at=view.created_at,
             updated_at=view.updated_at,
@@ -145,6 +148,28 @@ class TodaysListResource(Resource, frozen=True, kw_only=True):
     user_ids: Sequence[UUID]
 
 
+class BrakedResource(Resource, frozen=True):
+    """Why the brake has stopped a channel: in an hour more messages are due than is usual."""
+
+    due_hour: datetime
+    messages: int
+    allowed: int
+
+
+class StoppedChannelResource(Resource, frozen=True):
+    """A channel that takes nothing, for so long or until somebody has confirmed what the brake found."""
+
+    name: str
+    pause_s: float
+    brake: BrakedResource | None
+
+    @classmethod
+    def of(cls, one: PausedChannel) -> "StoppedChannelResource":
+        braked = one.braked
+        told = None if braked is None else BrakedResource(braked.hour, braked.messages, braked.allowed)
+        return cls(one.name, one.pause.total_seconds(), told)
+
+
 class SchedulerResource(Resource, frozen=True, kw_only=True):
     """Counts per status, and what the scheduler of this process last did, by the service's clock."""
 
@@ -156,9 +181,10 @@ class SchedulerResource(Resource, frozen=True, kw_only=True):
     last_tick_at: datetime | None
     next_due_at: datetime | None
     failures_in_a_row: int
+    stopped_channels: Sequence[StoppedChannelResource]
 
     @classmethod
-    def of(cls, found: Statistics, now: datetime) -> "SchedulerResource":
+    def of(cls, found: Statistics, now: datetime, stopped: Sequence[PausedChannel]) -> "SchedulerResource":
         state = found.state
         return cls(
             now=now,
@@ -169,6 +195,7 @@ class SchedulerResource(Resource, frozen=True, kw_only=True):
             last_tick_at=state.last_tick_at,
             next_due_at=state.next_due_at,
             failures_in_a_row=state.failures_in_a_row,
+            stopped_channels=[StoppedChannelResource.of(one) for one in stopped],
         )
 
 

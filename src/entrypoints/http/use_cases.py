@@ -4,6 +4,7 @@ import attrs
 
 from application.access import Access
 from application.access_ports import Answers
+from application.audit_ports import AuditReader
 from application.cache_ports import CachePort
 from application.exports import ExportUsers
 from application.feeds import Feeds
@@ -15,20 +16,15 @@ from application.observing import Metrics
 from application.occasions import ShowTodaysList
 from application.operator_ports import OperatorReader
 from application.overview import ShowOverview
+from application.personal_export import ExportPerson
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
 from application.trial import SendTrial
 from application.undoing import UndoImport
-from application.users import (
-    ChangeUser,
-    FindUserByEmail,
-    GetUser,
-    ListUsers,
-    RegisterUser,
-    RemoveUser,
-    UpcomingOfUser,
-)
+from application.unsubscribing import LookAtLink, RevokeLinks, Unsubscribe
+from application.upcoming_of_user import UpcomingOfUser
+from application.users import ChangeUser, FindUserByEmail, GetUser, ListUsers, RegisterUser, RemoveUser
 from entrypoints.http.leaving import Leaving
 
 
@@ -41,6 +37,10 @@ class UseCases:
     answers: Answers
     register_user: RegisterUser
     change_user: ChangeUser
+    look_at_link: LookAtLink
+    unsubscribe: Unsubscribe
+    revoke_links: RevokeLinks
+    export_person: ExportPerson
     remove_user: RemoveUser
     get_user: GetUser
     find_user_by_email: FindUserByEmail
@@ -61,6 +61,7 @@ class UseCases:
     show_overview: ShowOverview
     find_people: FindPeople
     operator_reader: OperatorReader
+    audit_reader: AuditReader
     resume_channel: ResumeChannel
     act_on_those_in_need: ActOnThoseInNeed
     scheduler_state: SchedulerState

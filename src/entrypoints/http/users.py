@@ -11,7 +11,8 @@ from application.errors import UserNotFound
 from application.views import UserView
 from domain.access import Scope
 from domain.errors import InvalidFields
-from domain.user import UserId, tell
+from domain.telling import tell
+from domain.user import UserId
 from entrypoints.http import documents
 from entrypoints.http.conditions import etag_of, if_match, is_not_modified
 from entrypoints.http.operations import operation

@@ -142,6 +142,14 @@ class Scheduler:
 
     async def _send_batch(self) -> DispatchReport:
         report = await self.send_due()
+        if report.braked is not None and self.state.braked != report.braked:
+            log.warning(
+                "channel_braked",
+                due_hour=report.braked.hour.isoformat(),
+                messages=report.braked.messages,
+                allowed=report.braked.allowed,
+            )
+        self.state.braked = report.braked
         if report.claimed:
             now = self.state.last_tick_at = self.clock.now()
             late = {(kind, (now - due).total_seconds()): n for (kind, due), n in report.accepted.items()}

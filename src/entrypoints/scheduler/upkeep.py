@@ -16,6 +16,7 @@ from application.errors import StoreUnavailable
 from application.occasions import RefreshTodaysLists, next_day
 from application.ports import Clock
 from application.processes import BEAT_EVERY_S, Process, Processes
+from application.retention import ForgetWhatIsOld
 from application.sweeping import BATCH, SWEEP_EVERY_S, InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.trust import POLL_EVERY_S, Trust
 
@@ -26,6 +27,7 @@ TIDY_EVERY_S = 30.0
 NOTE_EVERY_S = 60.0
 FOLD_EVERY_S = 2.0
 FOLD_MAX = 10_000
+FORGET_EVERY_S = 3600.0
 _PAUSE_AFTER_FAILURE_S = 0.5
 
 
@@ -113,6 +115,21 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         await self.processes.beat(self.process)
+
+
+@attrs.frozen
+class RetentionUpkeep:
+    """Forgets what is not needed any more."""
+
+    forget: ForgetWhatIsOld
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Forget at the start, and every hour until *stopping* is set."""
+        await _repeat(self._forget, FORGET_EVERY_S, stopping)
+
+    async def _forget(self) -> None:
+        if erased := await self.forget():
+            log.info("people_forgotten", people=erased)
 
 
 @attrs.frozen

@@ -99,7 +99,7 @@ class PageController(Controller):
             "person": found.user,
             "upcoming": found.upcoming,
             "past": found.past,
-            "decisions": await use_cases.operator_reader.decisions(_DECISIONS_MAX, user_id),
+            "deeds": (await use_cases.audit_reader.page(None, _DECISIONS_MAX, user_id)).items,
             "token": token,
         }
         return page("person", context, cookie=cookie)
@@ -226,14 +226,14 @@ async def _message_page(
     status: HTTPStatus = HTTPStatus.OK,
 ) -> Response[Any]:
     message = await use_cases.get_message(key)
-    decisions = await use_cases.operator_reader.decisions(_DECISIONS_MAX, key.user_id)
+    decisions = await use_cases.audit_reader.decided(_DECISIONS_MAX, key.user_id)
     token, cookie = form_token(request)
     context = {
         "now": use_cases.clock.now(),
         "message": message,
         "name": await _name_of(use_cases, key.user_id),
         "actions": allowed_to_operators(Status(message.status)),
-        "decisions": [one for one in decisions if one.about == key],
+        "decisions": [one for one in decisions if one.message == key],
         "reason_length_max": REASON_LENGTH_MAX,
         "wrong": wrong,
         "reason": reason,
