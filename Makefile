@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check faults faults-cluster bench format requirements clean
+.PHONY: help setup run test check faults faults-cluster bench chaos schema-test fuzz audit format requirements clean
 
 help: ## list what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,21 @@ bench: setup ## measure beside peers and limits, into docs/benchmarks; PART=hit 
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --editable '.[peers]'
 	@if command -v npm >/dev/null; then npm ci --silent --prefix benchmarks/peers/fastify; fi
 	$(BIN)/python -m benchmarks $(if $(PART),--part $(PART)) $(if $(QUICK),--quick)
+
+chaos: setup ## break processes and PostgreSQL while messages fall due, for SECONDS=600, MESSAGES=100000; SEED=n repeats
+	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),600) --messages $(or $(MESSAGES),100000) \
+		$(if $(SEED),--seed $(SEED)) $(if $(WITHOUT),--without $(WITHOUT))
+
+schema-test: setup ## ask the running service whatever its document allows, EXAMPLES=100 times per operation
+	$(BIN)/python -m tests.schema $(or $(EXAMPLES),100)
+
+fuzz: setup ## look for bytes that the parsers stumble over, for SECONDS=300, led by coverage
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),300)
+
+audit: setup ## look the pinned dependencies up among known vulnerabilities; needs the network
+	@test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && \
+		$(VENV)/audit/bin/pip --disable-pip-version-check --quiet install 'pip-audit>=2.10'; }
+	$(BIN)/python -m tests.audit $(VENV)/audit/bin/pip-audit requirements.txt
 
 check: setup ## format, lint, types, import rules, unit tests; under a minute
 	$(BIN)/ruff format --check

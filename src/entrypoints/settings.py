@@ -23,6 +23,7 @@ from entrypoints.channel_settings import (
     webhook_secrets,
     webhook_url,
 )
+from entrypoints.secret_settings import SecretUnreadable, with_secrets_of_files
 
 T = TypeVar("T")
 
@@ -87,11 +88,9 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Read the variables; those that are not set, or empty, have their defaults. Raises InvalidSetting."""
-        read = _Reader(os.environ if environment is None else environment)
-        host, is_open = (
-            read("BIRTHDAYS_HOST", "127.0.0.1", _own_address),
-            read("BIRTHDAYS_AUTH", "on", _on_or_off),
-        )
+        read = _reader(os.environ if environment is None else environment)
+        host = read("BIRTHDAYS_HOST", "127.0.0.1", _own_address)
+        is_open = read("BIRTHDAYS_AUTH", "on", _on_or_off)
         if is_open and not ip_address(host).is_loopback:
             raise InvalidSetting(
                 f"BIRTHDAYS_AUTH cannot be used: without keys it serves this machine alone, and not {host}: "
@@ -143,6 +142,13 @@ class _Reader:
             return convert(text)
         except ValueError as error:
             raise InvalidSetting(f"{name} cannot be used: {error}") from None
+
+
+def _reader(environment: Mapping[str, str]) -> _Reader:
+    try:
+        return _Reader(with_secrets_of_files(environment))
+    except SecretUnreadable as error:
+        raise InvalidSetting(str(error)) from None
 
 
 def _redis(read: _Reader) -> str | None:
