@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check faults format requirements clean
+.PHONY: help setup run test check faults chaos schema-test fuzz audit format requirements clean
 
 help: ## list what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,21 @@ test: check ## every test, with real servers
 faults: setup ## break what the cache stands on for SECONDS=600 under load and look for stale reads; SEED=n repeats
 	$(BIN)/python -m tests.faults --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
 		--service $(or $(SERVICE),ours)
+
+chaos: setup ## break processes and PostgreSQL while messages fall due, for SECONDS=600, MESSAGES=100000; SEED=n repeats
+	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),600) --messages $(or $(MESSAGES),100000) \
+		$(if $(SEED),--seed $(SEED)) $(if $(WITHOUT),--without $(WITHOUT))
+
+schema-test: setup ## ask the running service whatever its document allows, EXAMPLES=100 times per operation
+	$(BIN)/python -m tests.schema $(or $(EXAMPLES),100)
+
+fuzz: setup ## look for bytes that the parsers stumble over, for SECONDS=300, led by coverage
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),300)
+
+audit: setup ## look the pinned dependencies up among known vulnerabilities; needs the network
+	@test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && \
+		$(VENV)/audit/bin/pip --disable-pip-version-check --quiet install 'pip-audit>=2.10'; }
+	$(BIN)/python -m tests.audit $(VENV)/audit/bin/pip-audit requirements.txt
 
 check: setup ## format, lint, types, import rules, unit tests; under a minute
 	$(BIN)/ruff format --check

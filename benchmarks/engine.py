@@ -1,25 +1,24 @@
 """How many messages a second the engine moves: claim, no-op channel, completion; beside raw statements.
 
-    python -m benchmarks.engine [--messages 60000] [--rounds 3] [--months 36] [--profile]
+    python -m benchmarks.engine [--messages 60000] [--rounds 3] [--months 36] [--only engine raw] [--profile]
 
-Where it is installed (the extra 'peers'), PgQueuer takes its turn as well, with three sizes of its batches. All in one Python process over a durable PostgreSQL on the same machine, the engine with its fences, leases,
-triggers and indexes. The rounds of the rivals are interleaved: read the ratios, machines differ.
+Where it is installed (the extra 'peers'), PgQueuer takes its turn as well, with three sizes of its batches. All in
+one Python process over a durable PostgreSQL on the same machine, the engine with its fences, leases, triggers and
+indexes. The rounds of the rivals are interleaved: read the ratios, machines differ. A minute of the engine alone is
+--messages 1800000 --rounds 1 --only engine.
 """
 
 import argparse
 import asyncio
-import contextlib
 import cProfile
 import importlib.util
-import os
+import math
 import pstats
 import statistics
-import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import asyncpg
 import attrs
@@ -27,8 +26,6 @@ import uvloop
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.embedded.data_folder import DataFolder
-from adapters.embedded.servers import embedded_postgres
 from adapters.postgres import partitions
 from adapters.postgres.database import migrate, open_engine, set_clock
 from adapters.postgres.invalidations import write_invalidations
@@ -36,6 +33,7 @@ from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from application.deliveries import Delivery, DeliveryChannel, Outcome, Sent
 from application.dispatch import SendDueMessages
 from application.planning import PlanAnew, PlanMessages
+from benchmarks.database import Cpu, add_people, database, show_cpu, vacuum
 from domain.due import SendPolicy
 from domain.events import Event
 from domain.message import RetryPolicy
@@ -59,56 +57,15 @@ class NoChannel(DeliveryChannel):
     async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [Sent()] * len(deliveries)
 
+    async def trouble(self) -> str | None:
+        return None
+
     async def close(self) -> None:
         """Nothing is open."""
 
 
 async def _tell_nobody(_events: Sequence[Event]) -> None:
     """Let events pass."""
-
-
-@contextlib.asynccontextmanager
-async def database() -> AsyncIterator[str]:
-    """Lend the address of a durable PostgreSQL of its own."""
-    with (
-        tempfile.TemporaryDirectory(prefix="birthdays-benchmark-") as folder,
-        DataFolder(Path(folder) / "data") as data,
-    ):
-        _folders.append(folder)
-        async with embedded_postgres(data) as url:
-            yield url
-
-
-async def add_people(engine: AsyncEngine, number: int, *, birthday: tuple[int, int] | None) -> None:
-    """Add people in UTC who were born on one day, or all through the year."""
-    month, day = birthday or (0, 0)
-    async with engine.begin() as connection:
-        await connection.execute(
-            text("""
-                INSERT INTO users (
-                    id, first_name, last_name, email, timezone, birthday_year, birthday_month, birthday_day,
-                    version, created_at, updated_at, birthday_known_at, anniversary_known_at
-                )
-                SELECT gen_random_uuid(), 'Ada', 'Lovelace', 'p' || n || '@' || gen_random_uuid() || '.example.com',
-                    CASE WHEN :month = 0 THEN z.names[1 + n % array_length(z.names, 1)] ELSE 'UTC' END,
-                    1990,
-                    CASE WHEN :month = 0 THEN extract(month FROM b.born) ELSE :month END,
-                    CASE WHEN :month = 0 THEN extract(day FROM b.born) ELSE :day END,
-                    1, '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01'
-                FROM generate_series(1, :number) n
-                CROSS JOIN LATERAL (SELECT date '2001-01-01' + n % 365 AS born) b
-                CROSS JOIN (SELECT ARRAY['Europe/Berlin', 'America/New_York', 'Asia/Tokyo', 'Asia/Kolkata',
-                    'America/Los_Angeles', 'Australia/Sydney', 'Africa/Lagos', 'UTC'] AS names) z
-            """),
-            {"number": number, "month": month, "day": day},
-        )
-
-
-async def vacuum(engine: AsyncEngine) -> None:
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await connection.execute(text("VACUUM (ANALYZE)"))
-        await connection.execute(text("CHECKPOINT"))
 
 
 @attrs.frozen
@@ -213,40 +170,6 @@ class Raw:
         return self.messages / passed_s
 
 
-@attrs.frozen
-class Cpu:
-    """Processor seconds used by this process, and by PostgreSQL: they say more than a clock on a busy machine."""
-
-    python_s: float
-    postgres_s: float
-
-    @classmethod
-    def now(cls) -> "Cpu":
-        ticks = 0
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                name, rest = stat.read_text().split("(", 1)[1].rsplit(")", 1)
-                if name.startswith("postgres") and _is_ours(stat.parent):
-                    ticks += sum(map(int, rest.split()[11:15]))
-        return cls(time.process_time(), ticks / os.sysconf("SC_CLK_TCK"))
-
-
-def _is_ours(process: Path) -> bool:
-    return (process / "cwd").readlink().is_relative_to(_folders[-1]) if _folders else False
-
-
-_folders: list[str] = []
-
-
-def show_cpu(before: Cpu, messages: int) -> None:
-    now = Cpu.now()
-    python, postgres = now.python_s - before.python_s, now.postgres_s - before.postgres_s
-    print(
-        f"    processor time per message: Python {python / messages * 1e6:.1f} us,"
-        f" PostgreSQL {postgres / messages * 1e6:.1f} us"
-    )
-
-
 async def measure(arguments: argparse.Namespace) -> None:
     async with database() as url:
         engine = open_engine(url)
@@ -265,6 +188,11 @@ async def measure(arguments: argparse.Namespace) -> None:
             rivals |= {
                 f"PgQueuer, {batch}": Peer(url, arguments.messages, batch).run for batch in (100, 500, 1000)
             }
+        rivals = {
+            name: run
+            for name, run in rivals.items()
+            if not arguments.only or name.split()[0] in arguments.only
+        }
         found: dict[str, list[float]] = {name: [] for name in rivals}
         for _ in range(arguments.rounds):
             for name, run in rivals.items():
@@ -278,7 +206,7 @@ async def measure(arguments: argparse.Namespace) -> None:
                 print(f"{name:20} {found[name][-1]:>9,.0f} messages/s", flush=True)
         await ours.scheduler_engine.dispose()
         await engine.dispose()
-    raw = statistics.median(found["raw statements"])
+    raw = statistics.median(found.get("raw statements", [math.nan]))
     for name, rates in found.items():
         middle = statistics.median(rates)
         print(f"{name:20} median {middle:>9,.0f} messages/s, {middle / raw:.2f} of raw statements")
@@ -290,6 +218,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--months", type=int, default=36, help="months of the past that the ledger holds")
     parser.add_argument("--lanes", type=int, default=2)
+    parser.add_argument("--only", nargs="+", help="first words of the rivals that run; all by default")
     parser.add_argument("--profile", action="store_true")
     uvloop.run(measure(parser.parse_args()))
 

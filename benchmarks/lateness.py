@@ -22,7 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import migrate, open_engine
-from benchmarks.engine import add_people, database
+from benchmarks.database import add_people, database
 from benchmarks.running import COMMAND
 
 _NINE = datetime(2027, 3, 14, 9, tzinfo=UTC)

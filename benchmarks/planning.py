@@ -15,7 +15,7 @@ from adapters.postgres import partitions
 from adapters.postgres.database import migrate, open_engine, set_clock
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from application.planning import PlanMessages
-from benchmarks.engine import add_people, database, vacuum
+from benchmarks.database import add_people, database, vacuum
 from domain.due import SendPolicy
 from domain.events import Event
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from application.auditing import HORIZONS_S
 from application.cache_ports import CacheFigures, Poll
 from application.observing import Bypass, CacheHealth, CacheObserver, Metrics, Source
 
@@ -63,6 +64,10 @@ class PrometheusMetrics(Metrics, CacheObserver):
         self._poll_age.set_function(self._since_poll)
         # Looked up once: this is on the way of every read.
         self._reads = {source: self._operations.labels("read", source.value.lower()).inc for source in Source}
+        # From 0: what is there from 1 on has not increased, and its alert would stay silent the first time.
+        for horizon_s in (0.0, *HORIZONS_S):
+            for result in ("fresh", "stale"):
+                self._audits.labels(f"{horizon_s:g}", result)
         for reason in Bypass:
             self._bypasses.labels(reason.value)
         for side in ("reading", "sweeping"):

@@ -55,6 +55,9 @@ class SchedulerMetrics(SchedulerObserver):
             lambda: state.clock_offset_s
         )
         gauge("scheduler_zone_data_info", "The zone data.", "version").labels(ZONE_DATA_VERSION).set(1)
+        gauge("scheduler_zone_data_year", "The year of that release.").set(int(ZONE_DATA_VERSION[:4]))
+        for status in (Status.SENT, Status.RETRYING, Status.FAILED):
+            self._settled.labels(status.value)  # from 0: what is there from 1 on has not increased
 
     def messages_accepted(self, accepted: Mapping[tuple[Kind, float], int]) -> None:
         for (kind, late_s), messages in accepted.items():

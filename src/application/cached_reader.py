@@ -12,7 +12,8 @@ from application.invalidation import USER_PREFIX, email_reference_key, user_key
 from application.observing import Bypass, CacheObserver, Source
 from application.ports import UserReader
 from application.views import UserView
-from domain.user import UserId, email_key
+from domain.email import email_key
+from domain.user import UserId
 
 
 class SourcedUserReader(Protocol):

@@ -30,6 +30,8 @@ class Delivery:
     expires_at: datetime
     years: int | None
     recipient: Recipient
+    is_trial: bool = False
+    """Whether an operator sends it to see it arrive; it says so, and stands in no ledger."""
 
 
 @attrs.frozen
@@ -87,6 +89,14 @@ class DeliveryChannel(Protocol):
         """Send each and return its outcome, in the same order. Does not raise for a message it cannot send.
 
         A *retry_after* of an outcome is a pause for the whole channel. It is zero for what was not tried.
+        May be called again before it has returned.
+        """
+
+    @abstractmethod
+    async def trouble(self) -> str | None:
+        """Return what would keep messages from leaving now, as far as that shows without sending one.
+
+        None if nothing does. It may take as long as a message may.
         """
 
     @abstractmethod

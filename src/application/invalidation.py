@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
+from domain.email import email_key
 from domain.events import Event, MessagesChanged, UserChanged, UserCreated, UserDeleted
-from domain.user import User, email_key
+from domain.user import User
 
 # v1 is the version of the stored shape: a class that changes its shape changes its key, so that old and
 # new releases can share one server.

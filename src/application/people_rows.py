@@ -5,8 +5,9 @@ from typing import Any
 
 import attrs
 
+from domain.email import email_key
 from domain.errors import DomainError, InvalidField, InvalidFields
-from domain.user import email_key, tell
+from domain.user import tell
 from domain.written_dates import AS_WRITTEN, DateOrder, DateReading, read_date
 
 PRIVATE_ANNIVERSARY = "private_anniversary"

@@ -13,6 +13,7 @@ from domain.due import SendPolicy
 from domain.occasion import Kind
 
 YEARS_SHOWN = 37
+TRIAL_MARK = "[Test]"
 
 
 class TextUnwritable(ApplicationError):
@@ -75,7 +76,7 @@ class WriteText:
 
     def __call__(self, delivery: Delivery) -> Text:
         """Return the text. Raises TextUnwritable."""
-        return self.texts.write(
+        text = self.texts.write(
             Greeting(
                 kind=delivery.key.kind,
                 first_name=delivery.recipient.first_name,
@@ -84,6 +85,7 @@ class WriteText:
                 is_belated=self.policy.is_belated(delivery.due_at, self.now()),
             )
         )
+        return attrs.evolve(text, subject=f"{TRIAL_MARK} {text.subject}") if delivery.is_trial else text
 
 
 @attrs.frozen

@@ -15,6 +15,7 @@ from application.explanation import why
 from application.ports import Clock, MessageReader, UnitOfWork, UnitOfWorkFactory, UserReader
 from application.views import MessageView, Page, UserView, user_of
 from domain.due import SendPolicy, WallTime
+from domain.email import email_key
 from domain.errors import InvalidField, InvalidFields
 from domain.message import OPEN, MessageKey
 from domain.occasion import LeapDayRule
@@ -24,7 +25,6 @@ from domain.user import (
     User,
     UserId,
     change,
-    email_key,
     particulars_of,
     register,
     remove,

@@ -63,8 +63,8 @@ def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: d
     """Return the messages to store, new or changed, so that the ledger holds what *user* is owed now.
 
     *history* is every message of theirs. A message whose occasion is still theirs keeps its key and moves
-    to its new instant, even one that has passed: it was owed before they moved. One whose occasion is not
-    theirs any more is cancelled, and comes back with its occasion. What is on its way, or done, stays, and
+    to its new instant, even one that has passed: it was owed before they moved; what may have arrived
+    moves no more. One whose occasion is not theirs any more is cancelled, and comes back with its occasion. What is on its way, or done, stays, and
     what an operator wants to leave does so unless the user is gone. A new message is stored only if its
     instant comes after the date became known: as EXPIRED if its window has passed, as SKIPPED if the last
     greeting was not long ago. While such a greeting is on its way nothing is stored: the next plan decides.
@@ -107,6 +107,11 @@ def _kept(
 ) -> Iterable[Message]:
     if greeted_recently(known.key, history, policy.greeted_guard):
         return [known.given_up(Action.SKIP, now, Reason.GREETED_RECENTLY)]
+    if known.may_have_arrived:
+        # The person may have it, so it waits for no other morning; nor would its key be known for that long.
+        wanted = attrs.evolve(
+            wanted, due_at=known.due_at, expires_at=known.expires_at, wall_time=known.wall_time
+        )
     if (known.due_at, known.timezone, known.years) == (wanted.due_at, wanted.timezone, wanted.years):
         return []
     # Moving east over the send time: the window that was open stays open, or the move would lose it.

@@ -31,7 +31,7 @@ class SmtpSettings:
 class WebhookSettings:
     """Where messages are posted to, and for how long one that comes again under its key counts once there."""
 
-    url: str
+    url: str = attrs.field(repr=False)  # many hold a token
     secrets: Sequence[bytes] = attrs.field(repr=False)
     allows_private: bool
     remembers: timedelta

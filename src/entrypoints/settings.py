@@ -7,6 +7,7 @@ from datetime import time, timedelta
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 import attrs
@@ -22,7 +23,9 @@ from entrypoints.channel_settings import (
     webhook_secrets,
     webhook_url,
 )
-from entrypoints.environment import InvalidSetting, Variables
+from entrypoints.secret_settings import SecretUnreadable, with_secrets_of_files
+
+T = TypeVar("T")
 
 CHANNELS = ("maildir", "console", "smtp", "webhook")
 _FAR = ("smtp", "webhook")
@@ -41,6 +44,10 @@ _REDIS_OPTIONS = frozenset(
     }
 )
 """No time-outs: those are the service's own, and its promises rest on them."""
+
+
+class InvalidSetting(ValueError):
+    """A variable's value cannot be used; the text names it and says what can."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,11 +90,9 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Read the variables; those that are not set, or empty, have their defaults. Raises InvalidSetting."""
-        read = Variables.over(os.environ if environment is None else environment)
-        host, is_open = (
-            read("BIRTHDAYS_HOST", "127.0.0.1", _own_address),
-            read("BIRTHDAYS_AUTH", "on", _on_or_off),
-        )
+        read = _reader(os.environ if environment is None else environment)
+        host = read("BIRTHDAYS_HOST", "127.0.0.1", _own_address)
+        is_open = read("BIRTHDAYS_AUTH", "on", _on_or_off)
         if is_open and not ip_address(host).is_loopback:
             raise InvalidSetting(
                 f"BIRTHDAYS_AUTH cannot be used: without keys it serves this machine alone, and not {host}: "
@@ -99,7 +104,7 @@ class Settings:
             is_open=is_open,
             limits=LIMITS | read("BIRTHDAYS_LIMITS", "", _limits),
             data_dir=read("BIRTHDAYS_DATA_DIR", "var", Path).absolute(),
-            port=read("BIRTHDAYS_PORT", "8000", _port),
+            port=read("BIRTHDAYS_PORT", "8000", _whole(0, _PORT_MAX)),
             database_url=read("DATABASE_URL", "", str) or None,
             redis_url=_redis(read),
             channel=channel,
@@ -130,7 +135,26 @@ class Settings:
         )
 
 
-def _redis(read: Variables) -> str | None:
+@attrs.frozen
+class _Reader:
+    environment: Mapping[str, str]
+
+    def __call__(self, name: str, default: str, convert: Callable[[str], T]) -> T:
+        text = self.environment.get(name, "").strip() or default
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise InvalidSetting(f"{name} cannot be used: {error}") from None
+
+
+def _reader(environment: Mapping[str, str]) -> _Reader:
+    try:
+        return _Reader(with_secrets_of_files(environment))
+    except SecretUnreadable as error:
+        raise InvalidSetting(str(error)) from None
+
+
+def _redis(read: _Reader) -> str | None:
     """Return the address of the cache, from REDIS_URL or put together from REDIS_HOST and the others."""
     given = {
         name for name in ("REDIS_URL", "REDIS_HOST", "REDIS_PASSWORD", "REDIS_DB") if read(name, "", str)
@@ -188,7 +212,7 @@ def _yes_or_no(text: str) -> bool:
     return _one_of("true", "false")(text) == "true"
 
 
-def _webhook(read: Variables) -> WebhookSettings:
+def _webhook(read: _Reader) -> WebhookSettings:
     allows_private = read("BIRTHDAYS_WEBHOOK_ALLOW_PRIVATE", "false", _yes_or_no)
     return WebhookSettings(
         url=read("BIRTHDAYS_WEBHOOK_URL", "", partial(webhook_url, allows_plain=allows_private)),
@@ -208,10 +232,6 @@ def _folder(text: str) -> Path | None:
     if text and not Path(text).is_dir():
         raise ValueError("there is no such folder.")
     return Path(text).absolute() if text else None
-
-
-def _port(text: str) -> int:
-    return _whole(0, _PORT_MAX)(text)
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:

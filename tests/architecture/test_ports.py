@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 import pytest
 
-from application import deliveries, import_ports, operator_ports, ports, texts
+from application import deliveries, import_ports, operator_ports, ports, processes, texts
 from tests.architecture.sources import SRC, module_name, source_files, tree
 
 PORTS: dict[str, type] = {
     name: port
-    for module in (ports, deliveries, import_ports, operator_ports, texts)
+    for module in (ports, deliveries, import_ports, operator_ports, processes, texts)
     for name, port in vars(module).items()
     if getattr(port, "__module__", "") == module.__name__ and getattr(port, "_is_protocol", False)
 }

@@ -22,7 +22,7 @@ from adapters.redis.cache import open_redis_cache
 from application.ports import EventHandler
 from application.trust import QUIET_AFTER_S
 from domain.user import UserId
-from tests.cache.intercepting import Around, InterceptedCache, InterceptedLog
+from tests.cache.intercepting import Around, Intercepted, InterceptedCache, InterceptedLog
 from tests.cache.world import PATIENCE, ServersWorld, Told, raw_client
 
 T = TypeVar("T")
@@ -53,19 +53,6 @@ class Dying(Around):
     def _die(self, where: str) -> None:
         os.write(self.tell, where.encode())
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Intercepted:
-    """Any port, with somebody around its calls."""
-
-    def __init__(self, port: Any, around: Around) -> None:
-        self._port, self._around = port, around
-
-    def __getattr__(self, name: str) -> Any:
-        async def call(*arguments: Any, **named: Any) -> Any:
-            return await self._around(name, lambda: getattr(self._port, name)(*arguments, **named))
-
-        return call
 
 
 class DyingUnitOfWork(PostgresUnitOfWork):

@@ -35,6 +35,19 @@ async def pass_on(name: str, call: Callable[[], Awaitable[T]]) -> T:
     return await call()
 
 
+class Intercepted:
+    """Any port, with somebody around its calls."""
+
+    def __init__(self, port: Any, around: Around) -> None:
+        self._port, self._around = port, around
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*arguments: Any, **named: Any) -> Any:
+            return await self._around(name, lambda: getattr(self._port, name)(*arguments, **named))
+
+        return call
+
+
 @attrs.define(eq=False)
 class InterceptedCache(CachePort):
     """Another cache, with somebody around each of its calls."""

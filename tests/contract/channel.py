@@ -1,5 +1,6 @@
 """What every channel keeps to: an outcome for each, in order, and no exception for one that cannot be sent."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -38,6 +39,12 @@ class ChannelContract:
         assert isinstance(channel.deduplicates, bool)
         assert isinstance(channel.reaches_people, bool)
 
+    async def test_it_is_well_and_to_say_so_sends_nothing(
+        self, channel: DeliveryChannel, reached: Reached
+    ) -> None:
+        assert await channel.trouble() is None
+        assert list(await reached()) == []
+
     async def test_nothing_is_sent_of_nothing(self, channel: DeliveryChannel, reached: Reached) -> None:
         assert list(await channel.send_many([])) == []
         assert list(await reached()) == []
@@ -46,6 +53,13 @@ class ChannelContract:
         deliveries = [delivery(f"P{number}") for number in range(25)]
         assert list(await channel.send_many(deliveries)) == [Sent()] * 25
         assert sorted(await reached()) == sorted(one.recipient.email for one in deliveries)
+
+    async def test_batches_may_overlap(self, channel: DeliveryChannel, reached: Reached) -> None:
+        batches = [[delivery(f"P{number}") for number in range(15)] for _ in range(2)]
+        for outcomes in await asyncio.gather(*map(channel.send_many, batches)):
+            assert list(outcomes) == [Sent()] * 15
+        expected = sorted(one.recipient.email for batch in batches for one in batch)
+        assert sorted(await reached()) == expected
 
     async def test_any_name_and_age_can_be_written(self, channel: DeliveryChannel) -> None:
         deliveries = [

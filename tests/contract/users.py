@@ -161,6 +161,11 @@ class UsersContract:
         await adapters.add(ada)
         await adapters.save(ada, attrs.evolve(ada, email="Ada@Example.com", version=2))
 
+    async def test_both_forms_of_a_domain_are_one_address(self, adapters: Adapters) -> None:
+        await adapters.add(person("Ada", email="ada@b\u00fccher.example"))
+        with pytest.raises(EmailTaken):
+            await adapters.add(person("Eve", email="ADA@XN--BCHER-KVA.example"))
+
     async def test_two_at_once_cannot_take_the_same_address(self, adapters: Adapters) -> None:
         both = [person(name, email="one@example.com") for name in ("Ada", "Eve")]
         results = await asyncio.gather(*(adapters.add(user) for user in both), return_exceptions=True)

@@ -8,6 +8,7 @@ import attrs
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope
 
+from adapters.delivery.batch import UNTRIED
 from adapters.delivery.smtp import SmtpChannel
 from adapters.delivery.smtp_line import MailServer
 from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Recipient, Sent
@@ -301,3 +302,21 @@ class TestAddressesAndNames:
 
 def test_a_password_is_not_shown() -> None:
     assert "s3cret" not in repr(MailServer(host="x", port=25, user="ada", password="s3cret"))
+
+
+async def test_a_mail_whose_turn_does_not_come_was_not_tried(postbox: Postbox) -> None:
+    channel = channel_to(postbox.address, connections=1, message_s=0.1)
+    async with channel._lines[0]._turn:  # as while a mail of another batch is on its way
+        assert await channel.send_many([delivery()]) == [UNTRIED]
+    assert postbox.connections == 0
+
+
+async def test_what_keeps_us_from_a_mail_server_is_told_without_a_mail(postbox: Postbox) -> None:
+    stranger = attrs.evolve(postbox.address, password="wrong")
+    assert await channel_to(stranger).trouble() == "The mail server refuses us (535 5.7.8)."
+    nobody = attrs.evolve(postbox.address, port=1)
+    assert "cannot be reached" in (await channel_to(nobody).trouble() or "")
+    async with scripted_server(hangs=True) as server:
+        late = await channel_to(server, message_s=0.1).trouble()
+    assert late == "The mail server did not answer in time."
+    assert postbox.mails == []

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -238,6 +239,18 @@ class TestAConnectionThatBreaks:
         assert len([one for one in failed if one.may_have_arrived]) == 2
         assert len([one for one in failed if one.retry_after == timedelta(0)]) == 18
 
+    async def test_a_batch_that_waits_for_the_connections_of_another_does_not_pause_the_channel(
+        self, inbox: Inbox
+    ) -> None:
+        inbox.late_s = 2
+        channel = channel_to(inbox.url, message_s=0.3, connections=1)
+        begun, waiting = await asyncio.gather(
+            channel.send_many([delivery()]), channel.send_many([delivery()])
+        )
+        await channel.close()
+        assert [one.may_have_arrived for one in begun if isinstance(one, FailedForNow)] == [True]
+        assert [one.retry_after for one in waiting if isinstance(one, FailedForNow)] == [timedelta(0)]
+
 
 class TestAReceiverThatCannotBeReached:
     async def everybody_waits(self, channel: WebhookChannel) -> str:
@@ -307,3 +320,18 @@ async def test_what_is_logged_names_nobody(channel: WebhookChannel, inbox: Inbox
 
 def test_a_secret_is_not_shown() -> None:
     assert "ssss" not in repr(Receiver(url="https://x.example", secrets=[SECRET]))
+
+
+async def test_what_keeps_us_from_a_webhook_is_told_without_a_post(inbox: Inbox) -> None:
+    assert await channel_to(inbox.url, allows_private=False).trouble() == (
+        "The webhook's host has private addresses only, and they are not allowed."
+    )
+    assert "cannot be reached" in (await channel_to("https://localhost:1/x").trouble() or "")
+    assert inbox.posts == []
+
+
+async def test_a_trial_is_of_a_type_of_its_own(channel: WebhookChannel, inbox: Inbox) -> None:
+    await channel.send_many([delivery(is_trial=True)])
+    [post] = inbox.posts
+    assert json.loads(post.body)["type"] == "message.test"
+    assert post.data["subject"].startswith("[Test] Happy birthday")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from entrypoints.environment import SECRETS
+from entrypoints.secret_settings import SECRETS
 from tests.architecture.sources import PROJECT
 
 DEPLOY = PROJECT / "deploy"

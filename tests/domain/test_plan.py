@@ -103,6 +103,19 @@ def test_moving_west_while_it_is_tried_again_it_waits_for_the_new_morning() -> N
     assert message.retry_at >= message.due_at
 
 
+def test_moving_west_after_it_may_have_arrived_it_is_tried_again_while_its_key_is_known() -> None:
+    """A provider knows keys again for as long as the window is; the new morning would be later than that."""
+    now = utc("2027-03-14T02:01")
+    retry_at = now + timedelta(seconds=9)
+    doubted = in_status(
+        planned(ada(), BEFORE), Status.RETRYING, attempt=1, retry_at=retry_at, may_have_arrived=True
+    )
+    moved = told(ada(), now, timezone="Pacific/Pago_Pago")
+    (message,) = plan_user(moved, doubted, POLICY, now)
+    assert message == attrs.evolve(doubted[0], timezone="Pacific/Pago_Pago", updated_at=now)
+    assert plan_user(moved, [message], POLICY, now) == []
+
+
 def test_moving_east_while_it_is_tried_again_it_waits_no_shorter() -> None:
     now = utc("2027-03-14T02:01")
     tried = in_status(planned(ada(), BEFORE), Status.RETRYING, attempt=3, retry_at=now + timedelta(minutes=9))

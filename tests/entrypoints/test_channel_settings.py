@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from entrypoints.channel_settings import SmtpSettings
-from entrypoints.environment import InvalidSetting
-from entrypoints.settings import Settings
+from entrypoints.settings import InvalidSetting, Settings
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 24).decode()
 SMTP = {"BIRTHDAYS_CHANNEL": "smtp", "BIRTHDAYS_SENDER": "hr@example.com"}

@@ -1,6 +1,7 @@
 """A scheduler whose machine's clock is wrong says so and does not plan."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,6 +32,14 @@ def scheduler_of(service: Service, observer: SchedulerObserver | None = None) ->
         look_at_ledger=LookAtLedger(service.ledger, service.clock),
         observer=observer or SchedulerObserver(),
     )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let everybody go on until *condition* holds."""
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("off_s", (3, -3))

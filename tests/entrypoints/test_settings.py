@@ -5,8 +5,7 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from adapters.redis.client import open_client
-from entrypoints.environment import InvalidSetting
-from entrypoints.settings import Settings
+from entrypoints.settings import InvalidSetting, Settings
 
 SECRET = "s3cr#t:/@?%"
 

@@ -22,7 +22,8 @@ from tests.service.running import COMMAND, environment, free_port
 
 PROCESSES = 3
 START_WITHIN_S = 60.0
-_SOURCES = Path(entrypoints.__file__).parents[1]
+STOP_WITHIN_S = 10.0
+SOURCES = Path(entrypoints.__file__).parents[1]
 # Linux ends a process of ours together with us, also if we are killed; exec keeps this.
 _DIE_WITH_US = (
     "import ctypes, os, sys\n"
@@ -97,13 +98,26 @@ class Process:
                 process.kill()
             await process.wait()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was started and has ended by itself."""
+        return self._process is not None and self._process.returncode is not None
+
+    async def stop(self) -> None:
+        """Ask it to end, as a deployment does; kill it if it does not."""
+        self.send_signal(signal.SIGTERM)
+        if self._process is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), STOP_WITHIN_S)
+        await self.kill()
+
     def pause(self) -> None:
-        self._signal(signal.SIGSTOP)
+        self.send_signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        self._signal(signal.SIGCONT)
+        self.send_signal(signal.SIGCONT)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
@@ -123,6 +137,14 @@ class Postgres:
     def stop_immediately(self) -> None:
         """As ``pg_ctl stop -m immediate``: every backend quits at once, and the next start recovers."""
         os.kill(self.pid, signal.SIGQUIT)
+
+    def stop_fast(self) -> None:
+        """As ``pg_ctl stop -m fast``: what is not committed is rolled back, and all is written down."""
+        os.kill(self.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill the postmaster; its backends notice that they are alone."""
+        os.kill(self.pid, signal.SIGKILL)
 
     def pause(self) -> Sequence[int]:
         """Stop it with all of its backends, on Linux; return what is to go on."""
@@ -184,7 +206,7 @@ class Cluster:
 def _environment(folder: Path, number: int, port: int, database_url: str, proxy: Proxy) -> Mapping[str, str]:
     return {
         **environment(folder / f"process-{number}", port),
-        "PYTHONPATH": f"{_SOURCES}{os.pathsep}{Path(__file__).parents[2]}",
+        "PYTHONPATH": f"{SOURCES}{os.pathsep}{Path(__file__).parents[2]}",
         "DATABASE_URL": database_url,
         "REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0",
         "BIRTHDAYS_CHANNEL": "maildir",

@@ -219,8 +219,8 @@ async def somebody_waits_in_a_transaction(connection: Connection) -> bool:
     return found
 
 
-async def until_up(url: str) -> None:
-    async with asyncio.timeout(UP_WITHIN_S):
+async def until_up(url: str, within_s: float = UP_WITHIN_S) -> None:
+    async with asyncio.timeout(within_s):
         while True:
             try:
                 async with connected(url):

@@ -136,7 +136,23 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("?firstName=Zebulon", 422, {}),
     ),
     "POST /messages/{key}/retry": (("", 409, {"json": {"reason": "Zebulon"}}),),
-    "POST /messages/{key}/mark-sent": (("", 409, {"content": b"Zebulon"}),),
+    "POST /messages/{key}/mark-sent": (
+        ("", 409, {"json": {"reason": "Zebulon"}}),
+        ("", 415, {"content": b"Zebulon"}),
+        ("", 422, {"json": {"reason": ["Zebulon"]}}),
+        ("", 422, {"json": {"zebulon@example.com": 1877}}),
+    ),
+    "POST /channel/test": (
+        ("", 422, {"json": {"email": "zebulon@"}}),
+        ("", 422, {"json": {"email": ["zebulon@example.com"]}}),
+        ("", 422, {"json": {"zebulon@example.com": 1877}}),
+        ("", 400, {"content": b'{"email": "zebulon@example.com"', "headers": JSON}),
+        (
+            "",
+            415,
+            {"content": b'{"email": "zebulon@example.com"}', "headers": {"content-type": "text/plain"}},
+        ),
+    ),
 }
 
 

@@ -180,3 +180,42 @@ def test_the_scheduler_is_told_in_numbers(api: Api, ada: str, state: SchedulerSt
 
 def test_a_page_of_messages_is_counted_as_told(api: Api) -> None:
     assert api.get("/messages").json() == {"items": [], "next": None}
+
+
+def test_why_an_operator_decided_is_kept(api: Api, ada: str) -> None:
+    message = api.message_of(ada)
+    told = "She wrote that she has it."
+    assert api.post(f"{message}/cancel", {"reason": told}).is_success
+    assert api.post(f"{message}/retry").is_success
+    assert told in api.get(f"/page{message}").text
+    assert reasons(api.post(f"{message}/cancel", {"reason": " "})) == {"reason": "Say why, in a few words."}
+    assert reasons(api.post(f"{message}/cancel", {"reason": 1})) == {"reason": "This is to be a text."}
+    assert reasons(api.post(f"{message}/cancel", {"why": told})) == {"why": "There is no such field."}
+    refused = api("POST", f"{message}/cancel", content=b"x", headers={"content-type": "text/plain"})
+    problem(refused, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    assert api.get(message).json()["status"] == "SCHEDULED"
+
+
+def test_a_test_message_is_sent_past_the_ledger(api: Api) -> None:
+    assert api.post("/channel/test", {"email": "operator@example.com"}).json() == {
+        "channel": "memory",
+        "outcome": "sent",
+        "reason": None,
+    }
+    [sent] = api.service.channel.reached
+    assert (sent.recipient.email, sent.is_trial) == ("operator@example.com", True)
+    assert api.get("/messages").json()["items"] == []
+    api.service.channel.fail_for_good()
+    assert api.post("/channel/test", {"email": "operator@example.com"}).json() == {
+        "channel": "memory",
+        "outcome": "not-sent",
+        "reason": "No such mailbox.",
+    }
+
+
+def test_a_test_message_needs_an_address(api: Api) -> None:
+    for body in ({}, {"email": None}, {"email": 1}):
+        assert reasons(api.post("/channel/test", body)) == {"email": "This is to be a text."}
+    assert set(reasons(api.post("/channel/test", {"email": "operator"}))) == {"email"}
+    assert set(reasons(api.post("/channel/test", {"e": "x"}))) == {"e"}
+    assert api.service.channel.batches == []

@@ -28,6 +28,7 @@ from application.overview import LatenessOfDays, ShowOverview
 from application.ports import UnitOfWorkFactory, UserReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
+from application.trial import SendTrial
 from application.undoing import UndoImport
 from application.users import (
     ChangeUser,
@@ -115,6 +116,7 @@ def use_cases_of(
         resume_channel=ResumeChannel(unit_of_work),
         act_on_those_in_need=ActOnThoseInNeed(service.looked_at, service.operator),
         preview_text=PreviewText(TEXTS),
+        send_trial=SendTrial(service.channel, service.clock),
         message_reader=service.ledger,
         scheduler_state=state,
         clock=service.clock,

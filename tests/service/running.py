@@ -29,6 +29,7 @@ def environment(folder: Path, port: int, **more: str) -> Mapping[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
     return {
         **kept,
+        "PYTHONDONTWRITEBYTECODE": "",  # or each start compiles all anew, for seconds
         "BIRTHDAYS_DATA_DIR": str(folder),
         "BIRTHDAYS_PORT": str(port),
         "BIRTHDAYS_LOG_FORMAT": "json",

@@ -16,7 +16,8 @@ Send = Callable[[Delivery, float], Awaitable[Outcome]]
 """Sends one message within that many seconds. Raises Unreachable."""
 
 UNREACHABLE_PAUSE = timedelta(seconds=30)
-_UNTRIED = FailedForNow("It was not its turn yet.", timedelta(0))
+UNTRIED = FailedForNow("It was not its turn yet.", timedelta(0))
+"""Does not count as an attempt, and asks for no pause."""
 
 
 class Unreachable(Exception):
@@ -71,7 +72,7 @@ async def send_in_turn(
     senders = senders[: len(deliveries)]
     batch = _Batch(
         waiting=deque(enumerate(deliveries)),
-        outcomes=[_UNTRIED] * len(deliveries),
+        outcomes=[UNTRIED] * len(deliveries),
         last_start_at=asyncio.get_running_loop().time() + message_s,
         message_s=message_s,
         working=len(senders),

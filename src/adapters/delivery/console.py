@@ -27,6 +27,9 @@ class ConsoleChannel(DeliveryChannel):
         self._stream.flush()
         return outcomes
 
+    async def trouble(self) -> str | None:
+        return None
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -37,8 +38,19 @@ class MaildirChannel(DeliveryChannel):
         # A thread, and to its end even if the caller is cancelled: half a batch may be written, never half a file.
         return await asyncio.shield(asyncio.to_thread(self._deliver_all, deliveries))
 
+    async def trouble(self) -> str | None:
+        return await asyncio.to_thread(self._trouble)
+
     async def close(self) -> None:
         """Nothing is open."""
+
+    def _trouble(self) -> str | None:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._folder):
+                return None
+        except OSError:
+            return "The Maildir cannot be written."
 
     def _deliver_all(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         try:

@@ -50,6 +50,9 @@ class SmtpChannel(DeliveryChannel):
         senders = [partial(self._send, line) for line in self._lines]
         return await send_in_turn(self.name, deliveries, senders, self._message_s)
 
+    async def trouble(self) -> str | None:
+        return await self._lines[0].try_out(self._message_s)
+
     async def close(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):

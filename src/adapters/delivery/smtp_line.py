@@ -18,7 +18,7 @@ from aiosmtplib import (
     SMTPStatus,
 )
 
-from adapters.delivery.batch import UNREACHABLE_PAUSE, Unreachable
+from adapters.delivery.batch import UNREACHABLE_PAUSE, UNTRIED, Unreachable
 from adapters.delivery.mail import Mail
 from application.deliveries import FailedForGood, FailedForNow, Outcome, Sent
 
@@ -48,7 +48,7 @@ class MailServer:
 
 @attrs.define(eq=False)
 class SmtpLine:
-    """A connection that is opened when it is needed and stays open; one mail at a time."""
+    """A connection that is opened when it is needed and stays open; one mail at a time, whoever sends them."""
 
     _server: MailServer
     _sender: str
@@ -59,12 +59,39 @@ class SmtpLine:
     """Whether the server has heard of a mail that it has not taken over; to be forgotten before the next."""
     _is_in_doubt: bool = False
     """Whether the server may have a mail whole and has not said what becomes of it."""
+    _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    """Several batches are on their way at once, and a mail server hears of one mail after the other."""
 
     async def send(self, mail: Mail, within_s: float) -> Outcome:
-        """Hand the mail over within that many seconds. Raises Unreachable."""
-        self._is_in_doubt = False
+        """Hand the mail over within that many seconds, the wait for its turn included. Raises Unreachable."""
+        until = asyncio.get_running_loop().time() + within_s
+        try:
+            async with asyncio.timeout_at(until):
+                await self._turn.acquire()
+        except TimeoutError:
+            return UNTRIED
+        try:
+            return await self._send(mail, until)
+        finally:
+            self._turn.release()
+
+    async def try_out(self, within_s: float) -> str | None:
+        """Greet and log in on a connection of its own, and take leave; return what the server has against it."""
         try:
             async with asyncio.timeout(within_s):
+                client = await self._connected()
+        except (Unreachable, TimeoutError) as error:
+            return str(error) or "The mail server did not answer in time."
+        with contextlib.suppress(SMTPException, OSError, TimeoutError):
+            async with asyncio.timeout(within_s):
+                await client.quit()
+        client.close()
+        return None
+
+    async def _send(self, mail: Mail, until: float) -> Outcome:
+        self._is_in_doubt = False
+        try:
+            async with asyncio.timeout_at(until):
                 return await self._exchange(mail)
         except SMTPResponseException as error:
             return self._meaning(error)

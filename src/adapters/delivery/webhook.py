@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import httpcore
 
-from adapters.delivery.batch import Unreachable, send_in_turn
+from adapters.delivery.batch import UNTRIED, Unreachable, send_in_turn
 from adapters.delivery.guarded_network import AddressRefused, GuardedNetwork, Resolve
 from adapters.delivery.webhook_answer import meaning
 from adapters.delivery.webhook_request import headers, payload
@@ -19,6 +19,8 @@ from application.texts import Text, TextUnwritable
 _MESSAGES_PER_CONNECTION = 25  # in one batch
 _IDLE_MAX_S = 30.0
 _ANSWER_LENGTH_MAX = 65_536
+_PORTS = {b"http": 80, b"https": 443}
+_PRIVATE = "The webhook's host has private addresses only, and they are not allowed."
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +42,7 @@ class WebhookChannel(DeliveryChannel):
     __slots__ = (
         "_connections",
         "_message_s",
+        "_network",
         "_now",
         "_pool",
         "_receiver",
@@ -68,17 +71,33 @@ class WebhookChannel(DeliveryChannel):
         self._now = now
         self._connections = connections
         self._message_s = message_s
+        self._network = GuardedNetwork(allows_private=receiver.allows_private, resolve=resolve)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=trusted or ssl.create_default_context(),
             max_connections=connections,
             keepalive_expiry=_IDLE_MAX_S,
-            network_backend=GuardedNetwork(allows_private=receiver.allows_private, resolve=resolve),
+            network_backend=self._network,
         )
         self.deduplicates = receiver.deduplicates
         self.batch_size = connections * _MESSAGES_PER_CONNECTION
 
     async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return await send_in_turn(self.name, deliveries, [self._send] * self._connections, self._message_s)
+
+    async def trouble(self) -> str | None:
+        url = httpcore.URL(self._receiver.url)
+        try:
+            async with asyncio.timeout(self._message_s):
+                # As far as the connection: a signed request is a message.
+                stream = await self._network.connect_tcp(
+                    url.host.decode("ascii"), url.port or _PORTS[url.scheme]
+                )
+        except AddressRefused:
+            return _PRIVATE
+        except (httpcore.NetworkError, httpcore.TimeoutException, TimeoutError) as error:
+            return f"The webhook cannot be reached ({type(error).__name__})."
+        await stream.aclose()
+        return None
 
     async def close(self) -> None:
         await self._pool.aclose()
@@ -108,15 +127,15 @@ class WebhookChannel(DeliveryChannel):
                 }
                 await _read_to_end(answer)
         except AddressRefused as error:
-            raise Unreachable(
-                "The webhook's host has private addresses only, and they are not allowed."
-            ) from error
+            raise Unreachable(_PRIVATE) from error
         except (
             httpcore.NetworkError,
             httpcore.ProtocolError,
             httpcore.TimeoutException,
             TimeoutError,
         ) as error:
+            if isinstance(error, TimeoutError) and not attempt.has_connection:
+                return UNTRIED
             if not attempt.has_begun:
                 raise Unreachable(f"The webhook cannot be reached ({type(error).__name__}).") from error
             if attempt.status is None:
@@ -127,14 +146,20 @@ class WebhookChannel(DeliveryChannel):
 
 @attrs.define
 class _Attempt:
-    """How far a request has come."""
+    """How far a request has come.
 
+    Without *has_connection* it waits for a connection of ours: other batches have them all, or this process was
+    stopped. That tells nothing of the far side.
+    """
+
+    has_connection: bool = False
     has_begun: bool = False
     status: int | None = None
     headers: dict[str, str] = attrs.field(factory=dict)
 
     async def trace(self, event: str, _about: dict[str, Any]) -> None:
         """Be told by httpcore what it does."""
+        self.has_connection = True
         if event == "http11.send_request_headers.started":
             self.has_begun = True
 

@@ -18,7 +18,7 @@ _AGENT = f"birthdays/{version('birthdays')}"
 def payload(delivery: Delivery, text: Text) -> bytes:
     return msgspec.json.encode(
         {
-            "type": f"message.{delivery.key.kind.lower()}",
+            "type": f"message.{'test' if delivery.is_trial else delivery.key.kind.lower()}",
             "timestamp": delivery.due_at,
             "data": {
                 "key": str(delivery.key),

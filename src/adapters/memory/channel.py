@@ -44,6 +44,9 @@ class MemoryChannel(DeliveryChannel):
             await asyncio.Event().wait()
         return outcomes
 
+    async def trouble(self) -> str | None:
+        return None if self._error is None else "It is broken."
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -17,8 +17,9 @@ from application.operator_ports import (
 )
 from application.views import MessageView, UserView
 from domain.decision import Decision
+from domain.email import email_key
 from domain.message import IN_NEED, Message, MessageKey, Reason, Status
-from domain.user import User, UserId, email_key
+from domain.user import User, UserId
 
 
 class MemoryOperatorReader(OperatorReader):

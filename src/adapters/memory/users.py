@@ -8,9 +8,10 @@ from application.errors import EmailTaken, ExternalIdTaken
 from application.import_ports import UserKeys
 from application.ports import UserReader, Users
 from application.views import Page, UserView
+from domain.email import email_key
 from domain.events import Event, UserChanged, UserCreated, UserDeleted
 from domain.message import MessageKey
-from domain.user import User, UserId, email_key
+from domain.user import User, UserId
 
 
 class MemoryUsers(Users):

@@ -1,10 +1,11 @@
 """The connection to PostgreSQL, its migrations, its clock, and what its errors mean."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
 from alembic import command
@@ -14,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from adapters.postgres import tls
 from application.errors import StoreUnavailable
 
 _MIGRATION_LOCK = 0x62697274
@@ -23,11 +25,15 @@ _POOL_TIMEOUT_S = 5.0
 _SHUTDOWN_CODES = ("57P01", "57P02", "57P03")
 
 
+_PASSED_ON = frozenset({"host", "port", "passfile", "target_session_attrs", "prepared_statement_cache_size"})
+"""No time-outs: those are the service's own."""
+
+
 class InvalidDatabaseUrl(ValueError):
     """DATABASE_URL is not a PostgreSQL address such as postgresql://user:password@host:5432/name."""
 
-    def __init__(self) -> None:
-        super().__init__(type(self).__doc__)
+    def __init__(self, reason: str | None = None) -> None:
+        super().__init__(type(self).__doc__ if reason is None else f"DATABASE_URL cannot be used: {reason}")
 
 
 _BY_INDEX = {
@@ -53,11 +59,9 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, by_index: bool = False)
         raise InvalidDatabaseUrl from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"} or not parsed.database:
         raise InvalidDatabaseUrl
-    query = dict(parsed.query)
-    if "sslmode" in query:  # libpq's word; asyncpg calls it ssl
-        query["ssl"] = query.pop("sslmode")
+    encryption, rest = _options(parsed.query)
     return create_async_engine(
-        parsed.set(drivername="postgresql+asyncpg", query=query),
+        parsed.set(drivername="postgresql+asyncpg", query=rest),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_POOL_TIMEOUT_S,
@@ -65,6 +69,7 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, by_index: bool = False)
         hide_parameters=True,  # they are people's names and birthdays
         connect_args={
             "timeout": _CONNECT_TIMEOUT_S,
+            **({} if encryption is None else {"ssl": encryption}),
             "server_settings": {
                 "application_name": "birthdays",
                 "timezone": "UTC",
@@ -75,6 +80,26 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, by_index: bool = False)
             },
         },
     )
+
+
+def _options(query: Mapping[str, Sequence[str] | str]) -> tuple[SSLContext | str | None, dict[str, Any]]:
+    """Return what the address says of TLS, and what else it says."""
+    said = {name: value for name, value in query.items() if name in tls.OPTIONS}
+    rest = {name: value for name, value in query.items() if name not in tls.OPTIONS}
+    if not rest.keys() <= _PASSED_ON:
+        raise InvalidDatabaseUrl(
+            f"after the question mark it takes only {', '.join(sorted(_PASSED_ON | tls.OPTIONS))}."
+        )
+    try:
+        return tls.tls_of({name: _one(value) for name, value in said.items()}), rest
+    except ValueError as error:
+        raise InvalidDatabaseUrl(str(error)) from None
+
+
+def _one(value: Sequence[str] | str) -> str:
+    if not isinstance(value, str):
+        raise ValueError("an option is given once.")  # noqa: TRY004  # the address has a wrong value
+    return value
 
 
 def means_unavailable(error: BaseException) -> bool:
@@ -132,9 +157,9 @@ async def migrate(engine: AsyncEngine) -> tuple[str | None, str | None]:
     try:
         async with engine.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-            before = await _revision(connection)
+            before = await revision_of(connection)
             await connection.run_sync(_upgrade)
-            return before, await _revision(connection)
+            return before, await revision_of(connection)
     except Exception as error:
         if means_unavailable(error):
             raise StoreUnavailable from error
@@ -147,7 +172,8 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-async def _revision(connection: AsyncConnection) -> str | None:
+async def revision_of(connection: AsyncConnection) -> str | None:
+    """Return the revision of the schema; None if there is none."""
     if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
         return None
     found: Any = await connection.scalar(text("SELECT version_num FROM alembic_version"))

@@ -23,8 +23,9 @@ from application.operator_ports import (
 )
 from application.views import MessageView, UserView
 from domain.decision import Decision
+from domain.email import email_key
 from domain.message import IN_NEED, Status
-from domain.user import UserId, email_key
+from domain.user import UserId
 
 _NAMED = """
     SELECT m.*, u.first_name, u.last_name

@@ -37,6 +37,11 @@ async def _add(connection: AsyncConnection, month: date) -> None:
         await connection.execute(text(statement))
 
 
+async def held_months(connection: AsyncConnection) -> frozenset[date]:
+    """Return the first days of the months that there is room for."""
+    return frozenset(_month(name) for name in await connection.scalars(_LEAVES))
+
+
 async def drop_before(connection: AsyncConnection, day: date, wait_s: int = 2) -> tuple[int, int]:
     """Drop the months that lie before *day* altogether; return how many, and the messages in them.
 

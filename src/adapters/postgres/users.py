@@ -15,9 +15,10 @@ from application.errors import EmailTaken, ExternalIdTaken
 from application.import_ports import UserKeys
 from application.ports import UserReader, Users
 from application.views import Page, UserView
+from domain.email import email_key
 from domain.events import Event, MessagesChanged, UserChanged, UserCreated, UserDeleted
 from domain.occasion import AnnualDate, LeapDayRule
-from domain.user import User, UserId, email_key
+from domain.user import User, UserId
 
 _TYPES: Mapping[str, str] = {
     "id": "uuid",

@@ -18,6 +18,15 @@ _COMMANDS = {
     "feeds": "feeds:feeds",
     "login": "keys:login",
     "templates": "templates:templates",
+    "doctor": "doctor:doctor",
+    "explain": "explain:explain",
+    "messages": "messages:list_messages",
+    "retry": "messages:retry",
+    "cancel": "messages:cancel",
+    "mark-sent": "messages:mark_sent",
+    "test-send": "messages:send_test",
+    "config": "config:show_config",
+    "completion": "completion:print_completion",
 }
 
 
@@ -42,8 +51,9 @@ Settings are environment variables: BIRTHDAYS_DATA_DIR, BIRTHDAYS_PORT, BIRTHDAY
 BIRTHDAYS_CHANNEL_CONNECTIONS, BIRTHDAYS_SENDER, BIRTHDAYS_SMTP_URL, BIRTHDAYS_WEBHOOK_URL,
 BIRTHDAYS_WEBHOOK_SECRET, BIRTHDAYS_WEBHOOK_ALLOW_PRIVATE, BIRTHDAYS_WEBHOOK_REMEMBERS_HOURS, BIRTHDAYS_LANGUAGE,
 BIRTHDAYS_TEMPLATES, BIRTHDAYS_SEND_TIME, BIRTHDAYS_LEAP_DAY_RULE, BIRTHDAYS_WINDOW_HOURS, BIRTHDAYS_LEASE_S,
-BIRTHDAYS_LOG_FORMAT, BIRTHDAYS_DRAIN_S, BIRTHDAYS_HOST, BIRTHDAYS_AUTH, BIRTHDAYS_LIMITS, DATABASE_URL, REDIS_URL, and BIRTHDAYS_KEY for
-the commands that ask a service. The README explains each.
+BIRTHDAYS_LOG_FORMAT, BIRTHDAYS_DRAIN_S, BIRTHDAYS_HOST, BIRTHDAYS_AUTH, BIRTHDAYS_LIMITS, DATABASE_URL, REDIS_URL, and
+BIRTHDAYS_KEY for the commands that ask a service. What holds a secret may be a file instead, as DATABASE_URL_FILE. The README explains
+each.
 """
 
 

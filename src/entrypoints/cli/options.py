@@ -9,8 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from entrypoints.environment import InvalidSetting
-from entrypoints.settings import Settings
+from entrypoints.settings import InvalidSetting, Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -9,6 +9,7 @@ import httpx
 
 from entrypoints.cli.options import settings
 from entrypoints.container.opening import local_key
+from entrypoints.secret_settings import with_secrets_of_files
 from entrypoints.settings import Settings
 
 KEY_VARIABLE = "BIRTHDAYS_KEY"
@@ -37,8 +38,9 @@ def opened_client(url: str | None) -> Iterator[httpx.Client]:
 
 
 def _who(chosen: Settings, *, is_local: bool) -> dict[str, str]:
-    """Return what shows the service who we are: BIRTHDAYS_KEY, else, to a service of this machine, its own key."""
-    text = os.environ.get(KEY_VARIABLE, "").strip() or (local_key(chosen) if is_local else None)
+    """Return what shows the service who we are: BIRTHDAYS_KEY or its file, else, to a service of this machine, its own key."""
+    given = with_secrets_of_files(os.environ).get(KEY_VARIABLE, "").strip()
+    text = given or (local_key(chosen) if is_local else None)
     return {} if text is None else {"Authorization": f"Bearer {text}"}
 
 

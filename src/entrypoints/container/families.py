@@ -31,6 +31,7 @@ from adapters.postgres.invalidations import PostgresInvalidationLog
 from adapters.postgres.message_counts import PostgresMessageCounts
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.operator_reader import PostgresOperatorReader
+from adapters.postgres.processes import PostgresProcesses
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.users import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
@@ -117,6 +118,7 @@ class PostgresAdapters(containers.DeclarativeContainer):
     answers = providers.Singleton(PostgresAnswers, engine)
     operator_reader = providers.Singleton(PostgresOperatorReader, engine)
     message_counts = providers.Singleton(PostgresMessageCounts, engine)
+    processes = providers.Singleton(PostgresProcesses, engine)
     now = providers.Callable(_now_of, clock.provider)
     texts = providers.Singleton(open_texts, settings)
     write = providers.Singleton(WriteText, texts, settings.provided.policy, now)

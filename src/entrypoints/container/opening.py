@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,12 @@ from adapters.postgres.invalidations import write_invalidations
 from application.access import NewKey
 from application.deliveries import DeliveryChannel
 from application.errors import ApplicationError, StoreUnavailable
+from application.processes import Process
 from domain.access import NAME_MAX, KeyKind, Scope
+from domain.due import ZONE_DATA_VERSION
 from entrypoints.container.families import PostgresAdapters, open_clock
 from entrypoints.container.wiring import Service
-from entrypoints.scheduler.upkeep import CountsUpkeep
+from entrypoints.scheduler.upkeep import CountsUpkeep, Heartbeat
 from entrypoints.settings import Settings
 
 Job = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
@@ -94,6 +97,10 @@ class OpenService:
             self.service.outbox_upkeep().run,
             self.service.access_upkeep().run,
             CountsUpkeep(self.adapters.message_counts()).run,
+            Heartbeat(
+                self.adapters.processes(),
+                Process(version=version("birthdays"), zone_data=ZONE_DATA_VERSION),
+            ).run,
         ]
         return jobs if self.adapters.redis_url() is None else [*jobs, self.service.cached.upkeep().run]
 

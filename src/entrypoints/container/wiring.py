@@ -29,6 +29,7 @@ from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
 from application.statistics import LookAtLedger, SchedulerState, SchedulerStatistics
 from application.sweeping import InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.texts import PreviewText
+from application.trial import SendTrial
 from application.trust import Trust
 from application.undoing import UndoImport
 from application.upcoming import UpcomingMessages
@@ -199,6 +200,7 @@ class Service(containers.DeclarativeContainer):
         operator_reader=adapters.operator_reader,
         resume_channel=providers.Singleton(ResumeChannel, unit_of_work),
         preview_text=providers.Singleton(PreviewText, adapters.texts),
+        send_trial=providers.Singleton(SendTrial, adapters.channel, adapters.clock),
         message_reader=adapters.message_reader,
         scheduler_state=state,
         clock=adapters.clock,

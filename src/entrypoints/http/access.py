@@ -74,6 +74,9 @@ class Doorkeeper(ASGIMiddleware):
             _refuse_other_sites(scope, headers, is_sure=False)
             return _ANYBODY
         if b"authorization" in headers:
+            # Whoever stands before us may have looked at the other one.
+            if [name for name, _ in scope["headers"]].count(b"authorization") > 1:
+                raise _unknown("Send one Authorization, not several.", error="invalid_request")
             scheme, _, text = headers[b"authorization"].decode("latin-1").partition(" ")
             key = await self._access.authenticate(text.strip()) if scheme.lower() == "bearer" else None
             if key is None:

@@ -21,6 +21,7 @@ from structlog.contextvars import bound_contextvars
 
 from application.observing import Metrics
 from entrypoints.http.access import Doorkeeper
+from entrypoints.http.channel import ChannelController
 from entrypoints.http.exports import ExportController
 from entrypoints.http.feeds import CalendarController, FeedController
 from entrypoints.http.health import HealthController
@@ -46,6 +47,14 @@ log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_UNLESS_TOLD = {
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"referrer-policy": b"no-referrer",
+    b"x-content-type-options": b"nosniff",
+}
+"""What every answer has that has no other of them: an answer is data, and nothing a browser should run or frame."""
 _ABOUT = """Birthday and work-anniversary messages at nine in the morning where people live.
 
 Every error is a problem (RFC 9457). `HEAD` works wherever `GET` does. Every answer has an `X-Request-Id`, which is
@@ -80,6 +89,7 @@ def create_app(
             CalendarController,
             LoginController,
             MessageController,
+            ChannelController,
             SchedulerController,
             TemplateController,
             HealthController,
@@ -182,8 +192,8 @@ class _Edge:
             (name, self._allowed(value) if name.lower() == b"allow" else value)
             for name, value in start["headers"]
         ]
-        if not any(name.lower() == b"cache-control" for name, _ in headers):
-            headers.append((b"cache-control", b"no-store"))
+        told = {name.lower() for name, _ in headers}
+        headers += [(name, value) for name, value in _UNLESS_TOLD.items() if name not in told]
         return [*headers, (b"x-request-id", self.request_id)]
 
     def _allowed(self, told: bytes) -> bytes:

@@ -14,6 +14,7 @@ from litestar.openapi.spec import (
 
 from domain.message import Status
 from domain.occasion import LeapDayRule
+from domain.user import NAME_LENGTH_MAX
 from entrypoints.http.names import NEEDED, NULLABLE
 from entrypoints.http.operations import shown_example
 from entrypoints.http.requests import JSON, MERGE_PATCH
@@ -97,10 +98,26 @@ _FIELDS: Mapping[str, str] = {
 }
 
 
+_FORMATS: Mapping[str, str] = {
+    "firstName": "name",
+    "lastName": "name",
+    "email": OpenAPIFormat.EMAIL,
+    "timezone": "iana-timezone",
+    "birthdayDate": "annual-date",
+    "anniversaryDate": OpenAPIFormat.DATE,
+}
+"""Those that JSON Schema does not know say more than a pattern could: that is told in words."""
+_LENGTHS = {"firstName": (1, NAME_LENGTH_MAX), "lastName": (1, NAME_LENGTH_MAX)}
+
+
 def _field(name: str) -> Schema:
+    least, most = _LENGTHS.get(name, (None, None))
     return Schema(
         type=[_TEXT, OpenAPIType.NULL] if name in NULLABLE else _TEXT,
         description=_FIELDS[name],
+        format=_FORMATS.get(name),  # type: ignore[arg-type]  # a format may be any word
+        min_length=least,
+        max_length=most,
         enum=[*LeapDayRule, None] if name == "leapDayRule" else None,
     )
 
@@ -138,7 +155,12 @@ LIMIT = parameter(
     "How many at most.",
     Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=1000, default=100),
 )
-EMAIL = parameter("email", "query", "Find the person who has this address; nothing else may be given then.")
+EMAIL = parameter(
+    "email",
+    "query",
+    "Find the person who has this address; nothing else may be given then.",
+    Schema(type=_TEXT, format=OpenAPIFormat.EMAIL),
+)
 STATUS = parameter(
     "status",
     "query",
@@ -150,8 +172,9 @@ USER_ID = parameter(
 )
 YES_OR_NO = Schema(type=OpenAPIType.BOOLEAN, default=False)
 ERASE = parameter("erase", "query", "Remove the person's record and messages for good.", YES_OR_NO)
-IF_MATCH = parameter("If-Match", "header", 'Only if the record still has this ETag, such as "3".')
-IF_NONE_MATCH = parameter("If-None-Match", "header", "Answer 304 if the record still has this ETag.")
+_TAGS = Schema(type=_TEXT, pattern=r'^(\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*)$')
+IF_MATCH = parameter("If-Match", "header", 'Only if the record still has this ETag, such as "3".', _TAGS)
+IF_NONE_MATCH = parameter("If-None-Match", "header", "Answer 304 if the record still has this ETag.", _TAGS)
 ETAG = {"ETag": "The record's version, as a strong tag."}
 SOURCE = {"X-Cache": "HIT, MISS or BYPASS: whether the answer came from the cache."}
 CACHED = {**ETAG, **SOURCE}

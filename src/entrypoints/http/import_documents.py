@@ -10,6 +10,8 @@ from domain.written_dates import DateOrder
 from entrypoints.http.documents import YES_OR_NO, parameter
 from entrypoints.http.operations import shown_example
 
+PEOPLE_MAX = 500_000_000
+"""More than a service holds."""
 _TEXT = Schema(type=OpenAPIType.STRING)
 
 REPORT: Mapping[str, Any] = {
@@ -57,7 +59,12 @@ FILE = RequestBody(
 
 
 DRY_RUN = parameter("dryRun", "query", "Tell what would change, and change nothing.", YES_OR_NO)
-DEFAULT_TIMEZONE = parameter("defaultTimezone", "query", "The time zone of rows that name none.")
+DEFAULT_TIMEZONE = parameter(
+    "defaultTimezone",
+    "query",
+    "The time zone of rows that name none.",
+    Schema(type=OpenAPIType.STRING, format="iana-timezone"),  # type: ignore[arg-type]  # a format may be any word
+)
 DATE_ORDER = parameter(
     "dateOrder",
     "query",
@@ -89,7 +96,7 @@ CONFIRM = parameter(
     "confirm",
     "query",
     "How many people a complete list may deactivate; asked for with 409 where these are more than a tenth.",
-    Schema(type=OpenAPIType.INTEGER, minimum=0),
+    Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=PEOPLE_MAX),
 )
 ACCEPT = parameter(
     "Accept",

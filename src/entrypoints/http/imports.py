@@ -160,7 +160,7 @@ def _read_options(request: AnyRequest, today: date) -> ReadOptions:
 
 
 def _import_options(request: AnyRequest) -> ImportOptions:
-    confirmed = whole_number(request, "confirm", -1, 0, FILE_LINES_MAX * 1000)
+    confirmed = whole_number(request, "confirm", -1, 0, documents.PEOPLE_MAX)
     return ImportOptions(
         is_dry_run=yes_or_no(request, "dryRun"),
         is_complete=yes_or_no(request, "complete"),

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Reference, RequestBody, Schema
 from litestar.params import FromPath
 
-from domain.access import Scope, scopes_of
+from domain.access import NAME_MAX, Scope, scopes_of
 from domain.errors import InvalidField
 from entrypoints.http.documents import parameter
 from entrypoints.http.operations import operation, shown_example
@@ -38,10 +38,21 @@ _KEY: Mapping[str, Any] = {
 }
 _TOLD_ONCE: Mapping[str, Any] = {"key": _KEY, "text": "bday_5f1d7e84a9c0_…"}
 _FIELDS: dict[str, Reference | Schema] = {
-    "name": Schema(type=OpenAPIType.STRING, description="Whose it is, and what for; up to 100 characters."),
-    "scopes": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, enum=list(Scope))),
+    "name": Schema(
+        type=OpenAPIType.STRING,
+        description="Whose it is, and what for; up to 100 printable characters.",
+        format="printable",  # type: ignore[arg-type]  # a format may be any word
+        min_length=1,
+        max_length=NAME_MAX,
+    ),
+    "scopes": Schema(
+        type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, enum=list(Scope)), min_items=1
+    ),
     "expiresInDays": Schema(
-        type=[OpenAPIType.INTEGER, OpenAPIType.NULL], description=f"From 1 to {DAYS_MAX}; null for ever."
+        type=[OpenAPIType.INTEGER, OpenAPIType.NULL],
+        description=f"From 1 to {DAYS_MAX}; null for ever.",
+        minimum=1,
+        maximum=DAYS_MAX,
     ),
 }
 _BODY = RequestBody(

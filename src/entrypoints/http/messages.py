@@ -5,25 +5,46 @@ from http import HTTPStatus
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Reference, RequestBody, Schema
 
 from application.errors import ApplicationError, UserNotFound
 from domain.access import Scope
+from domain.errors import InvalidField
 from domain.message import MessageKey, Status
 from domain.user import UserId
 from entrypoints.http import documents
-from entrypoints.http.operations import operation
+from entrypoints.http.operations import operation, shown_example
 from entrypoints.http.pages import bad_cursor, linked_page, read_cursor
 from entrypoints.http.parameters import bad_parameter, key_of, one_parameter, user_id_of, whole_number
-from entrypoints.http.requests import AnyRequest
+from entrypoints.http.requests import JSON, AnyRequest, read_object
 from entrypoints.http.resources import MessagePage, MessageResource, SchedulerResource
 from entrypoints.http.use_cases import UseCases
 
+_REASON: dict[str, Reference | Schema] = {
+    "reason": Schema(
+        type=OpenAPIType.STRING, description="Why, in a few words; kept with the message and its person."
+    )
+}
 _ACTION = operation(
+    request=RequestBody(
+        required=False,
+        content={
+            JSON: OpenAPIMediaType(
+                schema=Schema(type=OpenAPIType.OBJECT, properties=_REASON, additional_properties=False),
+                examples={"body": shown_example({"reason": "She wrote that she has it."})},
+            )
+        },
+    ),
     needs=Scope.MESSAGES_ACT,
     repeatable=True,
     about="userId",
     answer={"message": documents.MESSAGE},
-    refuses=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE),
+    refuses=(
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ),
 )
 
 
@@ -83,10 +104,13 @@ class MessageController(Controller):
         operation_class=_ACTION,
     )
     async def retry(
-        self, message_key: NamedDependency[MessageKey], use_cases: NamedDependency[UseCases]
+        self,
+        request: AnyRequest,
+        message_key: NamedDependency[MessageKey],
+        use_cases: NamedDependency[UseCases],
     ) -> MessageResource:
         """Schedule a message again that is FAILED, EXPIRED, CANCELLED, SKIPPED or UNKNOWN."""
-        return MessageResource.of(await use_cases.act_on_message.retry(message_key))
+        return MessageResource.of(await use_cases.act_on_message.retry(message_key, await _reason(request)))
 
     @post(
         "/{key:str}/cancel",
@@ -96,10 +120,13 @@ class MessageController(Controller):
         operation_class=_ACTION,
     )
     async def cancel(
-        self, message_key: NamedDependency[MessageKey], use_cases: NamedDependency[UseCases]
+        self,
+        request: AnyRequest,
+        message_key: NamedDependency[MessageKey],
+        use_cases: NamedDependency[UseCases],
     ) -> MessageResource:
         """Cancel a message that is SCHEDULED or RETRYING."""
-        return MessageResource.of(await use_cases.act_on_message.cancel(message_key))
+        return MessageResource.of(await use_cases.act_on_message.cancel(message_key, await _reason(request)))
 
     @post(
         "/{key:str}/mark-sent",
@@ -109,10 +136,15 @@ class MessageController(Controller):
         operation_class=_ACTION,
     )
     async def mark_sent(
-        self, message_key: NamedDependency[MessageKey], use_cases: NamedDependency[UseCases]
+        self,
+        request: AnyRequest,
+        message_key: NamedDependency[MessageKey],
+        use_cases: NamedDependency[UseCases],
     ) -> MessageResource:
         """Settle a message that is UNKNOWN, because somebody has found out that it arrived."""
-        return MessageResource.of(await use_cases.act_on_message.mark_sent(message_key))
+        return MessageResource.of(
+            await use_cases.act_on_message.mark_sent(message_key, await _reason(request))
+        )
 
 
 class SchedulerController(Controller):
@@ -139,6 +171,15 @@ class SchedulerController(Controller):
             SchedulerResource.of(statistics, use_cases.clock.now()),
             headers={"X-Cache": statistics.source.value, "Cache-Control": "private, no-cache"},
         )
+
+
+async def _reason(request: AnyRequest) -> str | None:
+    """Return why, if the request has a body that says so."""
+    has_body = "content-type" in request.headers or request.headers.get("content-length", "0") != "0"
+    reason = (await read_object(request, _REASON)).get("reason") if has_body else None
+    if not isinstance(reason, str | None):
+        raise InvalidField("reason", "This is to be a text.")
+    return reason
 
 
 def _message_cursor(text: str) -> MessageKey:

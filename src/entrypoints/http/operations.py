@@ -95,7 +95,9 @@ REPEATED = Parameter(
     name="Idempotency-Key",
     param_in="header",
     description="Chosen by the client for this one request: sent again within a day, it gets the same answer.",
-    schema=_TEXT,
+    schema=Schema(
+        type=OpenAPIType.STRING, pattern=r'^("[\x20\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$'
+    ),
     required=False,
 )
 COMPONENTS = Components(

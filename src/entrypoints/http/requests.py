@@ -76,7 +76,7 @@ async def read_particulars(
     Raises RequestRefused with every unknown, missing or unacceptable field.
     """
     require_type(request, *accepted)
-    told, repeated = _decode(await read_body(request, JSON_BYTES_MAX))
+    told, repeated = decode_object(await read_body(request, JSON_BYTES_MAX))
     problems = _unknown(told, ATTRIBUTES)
     problems += [body_problem(name, "It is given more than once.") for name in ATTRIBUTES if name in repeated]
     problems += [
@@ -100,7 +100,7 @@ async def read_particulars(
 async def read_object(request: AnyRequest, known: Container[str]) -> Mapping[str, Any]:
     """Return the JSON object that the body is; raises RequestRefused, also where it has names not *known*."""
     require_type(request, JSON)
-    told, repeated = _decode(await read_body(request, JSON_BYTES_MAX))
+    told, repeated = decode_object(await read_body(request, JSON_BYTES_MAX))
     problems = _unknown(told, known)
     problems += [
         body_problem(name, "It is given more than once.") for name in sorted(repeated) if name in known
@@ -110,7 +110,7 @@ async def read_object(request: AnyRequest, known: Container[str]) -> Mapping[str
     return told
 
 
-def _decode(body: bytes) -> tuple[Mapping[str, Any], frozenset[str]]:
+def decode_object(body: bytes) -> tuple[Mapping[str, Any], frozenset[str]]:
     """Return the JSON object, and the names that it has more than once."""
     try:
         told = msgspec.json.decode(body)

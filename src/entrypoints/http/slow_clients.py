@@ -5,8 +5,12 @@ closed after a while. None costs the service more than its connection until then
 """
 
 import asyncio
+from http import HTTPStatus
 
+import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from entrypoints.http.problems import PROBLEM_JSON, RequestRefused, problem_of
 
 HEAD_WITHIN_S = 10.0
 HEAD_BYTES_MAX = 64 * 1024
@@ -15,8 +19,27 @@ BODY_BYTES_PER_S = 4096
 """A body may take the grace, and a second more for each of so many bytes that have come."""
 READ_WITHIN_S = 30.0
 """How long a client may leave what it is sent unread, once the buffers are full."""
-_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+def _refusal(status: HTTPStatus, detail: str) -> bytes:
+    """Return a whole answer: before there is a request, nobody else can give one."""
+    problem, _ = problem_of(RequestRefused(status, detail))
+    body = msgspec.json.encode(problem)
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {PROBLEM_JSON}\r\n"
+        f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body
+
+
+_TOO_SLOW = _refusal(HTTPStatus.REQUEST_TIMEOUT, "The head of the request did not come in time.")
+_TOO_LARGE = _refusal(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    f"Address and headers may have {HEAD_BYTES_MAX} bytes together.",
+)
+_NO_HTTP = _refusal(
+    HTTPStatus.BAD_REQUEST, "This is not a request of HTTP/1.1 that can be read in one way only."
+)
 
 
 class ImpatientProtocol(HttpToolsProtocol):
@@ -64,6 +87,9 @@ class ImpatientProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._stop_incoming()
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's signature; its text is its own
+        self._refuse(_NO_HTTP)
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -18,6 +18,7 @@ from application.overview import ShowOverview
 from application.ports import Clock, MessageReader
 from application.statistics import SchedulerState, SchedulerStatistics
 from application.texts import PreviewText
+from application.trial import SendTrial
 from application.undoing import UndoImport
 from application.users import (
     ChangeUser,
@@ -55,6 +56,7 @@ class UseCases:
     act_on_message: ActOnMessage
     scheduler_statistics: SchedulerStatistics
     preview_text: PreviewText
+    send_trial: SendTrial
     message_reader: MessageReader
     show_overview: ShowOverview
     find_people: FindPeople

@@ -27,7 +27,7 @@ KEEP_EVERY_S = 2.0
 CLOCK_CHECK_EVERY_S = 60.0
 LOOK_EVERY_S = 5.0
 SLEEP_MAX = timedelta(minutes=5)
-"""How long at most it sleeps without asking for the next due instant: another process may have planned."""
+"""How long at most it sleeps without asking for the next due instant."""
 PAUSE_MAX_S = 5.0
 LANES = 2
 """How many batches of this process are on their way at once: PostgreSQL works on one while the other is sent."""
@@ -174,6 +174,9 @@ class Scheduler:
         counts, backlog = await self.look_at_ledger()
         self.state.waiting_since = backlog.oldest_at
         self.observer.ledger_looked_at(counts, backlog)
+        if backlog.messages:
+            # Also what another process has planned since this one went to sleep, and not lived to send.
+            self._poke.set()
         await _wait_for(LOOK_EVERY_S, stopping)
 
     async def _sleep_until(self, instant: datetime, *wakers: asyncio.Event) -> None:

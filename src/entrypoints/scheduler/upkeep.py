@@ -15,6 +15,7 @@ from application.counting import MessageCounts
 from application.errors import StoreUnavailable
 from application.occasions import RefreshTodaysLists, next_day
 from application.ports import Clock
+from application.processes import BEAT_EVERY_S, Process, Processes
 from application.sweeping import BATCH, SWEEP_EVERY_S, InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.trust import POLL_EVERY_S, Trust
 
@@ -95,6 +96,23 @@ class AccessUpkeep:
     async def _tidy(self) -> None:
         await self.note_uses()
         await self.answers.forget_old()
+
+
+@attrs.frozen
+class Heartbeat:
+    """Says to all others that this process is there, and at its end that it is not."""
+
+    processes: Processes
+    process: Process
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Say it every now and then until *stopping* is set."""
+        await _repeat(self._beat, BEAT_EVERY_S, stopping)
+        with contextlib.suppress(StoreUnavailable):
+            await self.processes.leave(self.process)
+
+    async def _beat(self) -> None:
+        await self.processes.beat(self.process)
 
 
 @attrs.frozen

@@ -8,8 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar.connection import ASGIConnection
 from litestar.datastructures import CacheControlHeader, Cookie
 from litestar.enums import MediaType
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.static_files import create_static_files_router
@@ -37,12 +40,23 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 
+
+_FILES = frozenset(file.name for file in (_HERE / "assets").iterdir())
+
+
+def _refuse_others(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    # Not left to the file system, which fails at zero bytes and at names without end.
+    if str(connection.path_params["file_path"]).removeprefix("/") not in _FILES:
+        raise NotFoundException
+
+
 ASSETS = create_static_files_router(
     path="/page/assets",
     directories=[_HERE / "assets"],
     cache_control=CacheControlHeader(no_cache=True),
     opt={"needs": None},
     include_in_schema=False,
+    guards=[_refuse_others],
 )
 """Style and script. They are nobody's secret, and the page that tells somebody to log in needs them."""
 

@@ -1,0 +1,35 @@
+"""A scheduler that sleeps is woken by what has become due, whoever planned it."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from adapters.memory.unit_of_work import MemoryUnitOfWork
+from domain.message import Status
+from entrypoints.scheduler import loop
+from tests.contract.adapters import START
+from tests.contract.people import born_on_pi_day, message
+from tests.entrypoints.test_scheduler_clock import scheduler_of, until
+from tests.use_cases.service import Service
+
+
+async def test_what_another_process_planned_and_did_not_live_to_send_is_seen_within_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "LOOK_EVERY_S", 0.02)
+    service = Service()
+    scheduler = scheduler_of(service)
+    running = asyncio.create_task(scheduler.run(asyncio.Event()))
+    async with asyncio.timeout(5):
+        await until(lambda: scheduler.state.last_tick_at is not None)
+        user = born_on_pi_day()
+        async with MemoryUnitOfWork(service.store) as uow:  # whose events this scheduler does not hear of
+            await uow.users.add([user])
+            await uow.messages.save([message(user, due_at=START)])
+            await uow.commit()
+        await until(lambda: len(service.channel.reached) == 1)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert await service.statuses() in ({Status.SENT: 1}, {Status.SENDING: 1})
