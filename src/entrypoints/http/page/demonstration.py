@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 from litestar import Controller, Response, Router, get, post
@@ -56,6 +56,7 @@ class Stage:
     sent: int
 
 
+@runtime_checkable  # as Litestar asks of what it hands over
 class Demonstration(Protocol):
     """A demonstration, as its page shows and moves it."""
 
