@@ -51,7 +51,7 @@ class Channels(Protocol):
     __slots__ = ()
 
     @abstractmethod
-    async def resume(self, channel: str) -> bool:
+    async def let_go_on(self, channel: str) -> bool:
         """End the pause of *channel* for all processes; tell whether there was one.
 
         Where the brake had stopped it, what was due then is confirmed.

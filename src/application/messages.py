@@ -137,7 +137,7 @@ class ResumeChannel:
             entry = Entry(
                 at=await uow.now(), actor=current_actor(), action=RESUME, subject=channel, reason=because
             )
-            was_paused = await uow.channels.resume(channel)
+            was_paused = await uow.channels.let_go_on(channel)
             if was_paused:
                 await uow.audit.note([entry])
             await uow.commit()

@@ -38,7 +38,7 @@ class PersonReader(Protocol):
     __slots__ = ()
 
     @abstractmethod
-    async def held(self, user_id: UserId) -> Held | None:
+    async def all_held_of(self, user_id: UserId) -> Held | None:
         """Return all that is held of the person, deleted or not; None if there is none."""
 
 
@@ -52,7 +52,7 @@ class ExportPerson:
 
     async def __call__(self, user_id: UserId) -> tuple[Held, Sequence[Entry], datetime]:
         """Return it with what was done to them, and when that was. Raises UserNotFound."""
-        held = await self.reader.held(user_id)
+        held = await self.reader.all_held_of(user_id)
         if held is None:
             raise UserNotFound
         page = await self.audit.page(None, _ENTRIES_MAX, user_id)

@@ -61,6 +61,7 @@ def test_an_event_is_a_fact_in_the_past(line: Line) -> None:
     assert last.endswith("ed") or last in {
         "available",
         "empty",
+        "forgotten",
         "found",
         "up",
         "kept",

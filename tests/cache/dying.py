@@ -17,7 +17,7 @@ import attrs
 from adapters.postgres.database import open_engine
 from adapters.postgres.invalidations import PostgresInvalidationLog
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
-from adapters.postgres.users import PostgresUserReader
+from adapters.postgres.user_reader import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
 from application.ports import EventHandler
 from application.trust import QUIET_AFTER_S

@@ -26,7 +26,7 @@ from adapters.memory.users import MemoryUserReader
 from adapters.postgres.database import set_clock
 from adapters.postgres.invalidations import PostgresInvalidationLog, write_invalidations
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
-from adapters.postgres.users import PostgresUserReader
+from adapters.postgres.user_reader import PostgresUserReader
 from adapters.redis.cache import RedisCache, open_redis_cache
 from adapters.redis.client import open_client
 from application.announcer import Announcer

@@ -42,7 +42,7 @@ async def claim(adapters: Adapters, hours: float, limit: int = 1000) -> tuple[in
 
 async def resume(adapters: Adapters) -> bool:
     async with adapters.unit_of_work() as uow:
-        was_stopped = await uow.channels.resume(TERMS.channel)
+        was_stopped = await uow.channels.let_go_on(TERMS.channel)
         await uow.commit()
     return was_stopped
 

@@ -143,12 +143,12 @@ class OperatorContract:
         assert paused.name == TERMS.channel
         assert timedelta(minutes=9) < paused.pause <= timedelta(minutes=10)
         async with adapters.unit_of_work() as uow:
-            assert not await uow.channels.resume("another")
-            assert await uow.channels.resume(TERMS.channel)
+            assert not await uow.channels.let_go_on("another")
+            assert await uow.channels.let_go_on(TERMS.channel)
             await uow.commit()
         assert await adapters.operator_reader.paused_channels() == []
         async with adapters.unit_of_work() as uow:
-            assert not await uow.channels.resume(TERMS.channel)
+            assert not await uow.channels.let_go_on(TERMS.channel)
 
     async def test_a_pause_that_is_over_is_not_told(self, adapters: Adapters) -> None:
         [delivery] = await on_their_way(adapters)

@@ -229,7 +229,9 @@ class PlanContract:
         await adapters.add(*people)
         await adapters.plan(*ZONES, first=first, last=last, policy=policy)
         assert await adapters.messages_of(*people) == {
-            one.message.key: one.message
+            one.message.key: one.message.moved(Action.SKIP, now, Reason.OPTED_OUT)
+            if user.is_opted_out(one.occasion.kind)
+            else one.message
             if one.message.expires_at > now
             else one.message.moved(Action.EXPIRE, now, Reason.WINDOW_PASSED)
             for user in people

@@ -105,7 +105,7 @@ class RightsContract:
             change = ImportChange(user_id=ada.id, version=1, before=particulars_of(ada))
             await uow.imports.record(import_id, [change])
             await uow.commit()
-        held = await adapters.person_reader.held(ada.id)
+        held = await adapters.person_reader.all_held_of(ada.id)
         assert held is not None
         assert held.user == ada
         assert [one.key for one in held.messages] == [str(message(ada).key)]
@@ -113,11 +113,11 @@ class RightsContract:
         assert (told["id"], told["beganAt"]) == (str(import_id), START)
         assert told["before"]["email"] == ada.email
         assert held.answers == 0
-        assert await adapters.person_reader.held(person("Eve").id) is None
+        assert await adapters.person_reader.all_held_of(person("Eve").id) is None
 
     async def test_somebody_erased_is_planned_nothing(self, adapters: Adapters) -> None:
         ada = born_on_pi_day("Ada", email=EMAIL)
         await adapters.add(ada)
         await erase(adapters, ada.id)
-        assert await adapters.person_reader.held(ada.id) is None
+        assert await adapters.person_reader.all_held_of(ada.id) is None
         assert plan_user(remove(ada, START), (), POLICY, START) == []

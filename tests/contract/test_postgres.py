@@ -16,7 +16,7 @@ from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.operator_reader import PostgresOperatorReader
 from adapters.postgres.person_reader import PostgresPersonReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
-from adapters.postgres.users import PostgresUserReader
+from adapters.postgres.user_reader import PostgresUserReader
 from tests.contract.adapters import START, Adapters, Recorder
 from tests.contract.audit import AuditContract
 from tests.contract.brake import BrakeContract

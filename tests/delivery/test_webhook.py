@@ -98,6 +98,7 @@ async def test_a_message_is_posted_signed_and_under_its_key(channel: WebhookChan
         "years": 21,
         "firstName": "Zoë",
         "lastName": "李",
+        "unsubscribeUrl": None,
         "email": "zoë@exämple.com",
         "subject": "Happy birthday, Zoë!",
         "text": "Dear Zoë,\n\nhappy 21st birthday! All the best for the year ahead.\n",

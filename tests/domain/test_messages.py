@@ -59,6 +59,7 @@ DRAWN = """
     SCHEDULED  replan              SCHEDULED
     RETRYING   replan              RETRYING
     CANCELLED  replan              SCHEDULED
+    SKIPPED    replan              SCHEDULED
 """
 """The life of a message as it is drawn for people, an arrow a line."""
 

@@ -12,7 +12,7 @@ from entrypoints.secret_settings import SECRETS
 from entrypoints.settings import Settings
 
 ENTRYPOINTS = Path(__file__).parents[2] / "src" / "entrypoints"
-READERS = (ENTRYPOINTS / "settings.py", ENTRYPOINTS / "secret_settings.py")
+READERS = tuple(ENTRYPOINTS / f"{name}.py" for name in ("settings", "safety_settings", "secret_settings"))
 README = Path(__file__).parents[2] / "README.md"
 SECRET = "whsec_" + "QUJD" * 10
 WEBHOOK = {"BIRTHDAYS_CHANNEL": "webhook", "BIRTHDAYS_WEBHOOK_URL": "https://h.example/t0ken"}
@@ -74,4 +74,4 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def test_what_is_read_is_shown() -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in READERS)
-    assert set(re.findall(r'"((?:BIRTHDAYS|DATABASE|REDIS)_[A-Z_]+)"', text)) == IN_FORCE.keys()
+    assert set(re.findall(r'"((?:BIRTHDAYS|DATABASE|MAIL|REDIS)_[A-Z_]+)"', text)) == IN_FORCE.keys()

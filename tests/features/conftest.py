@@ -17,7 +17,7 @@ from adapters.memory.users import MemoryUserReader
 from adapters.postgres.database import set_clock
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
-from adapters.postgres.users import PostgresUserReader
+from adapters.postgres.user_reader import PostgresUserReader
 from application.announcer import Announcer
 from tests.features.world import START, Adapters, World
 from tests.servers import fresh_engine

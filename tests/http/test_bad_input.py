@@ -142,6 +142,13 @@ ROWS: Mapping[str, tuple[Row, ...]] = {
         ("", 422, {"json": {"reason": ["Zebulon"]}}),
         ("", 422, {"json": {"zebulon@example.com": 1877}}),
     ),
+    "POST /channels/{name}/resume": (
+        ("", 422, {"json": {"reason": ["Zebulon"]}}),
+        ("", 422, {"json": {"reason": " ", "zebulon@example.com": 1877}}),
+        ("", 400, {"content": b'{"reason": "Zebulon"', "headers": JSON}),
+        ("", 415, {"content": b"Zebulon"}),
+    ),
+    "GET /audit": LISTS,
     "POST /channel/test": (
         ("", 422, {"json": {"email": "zebulon@"}}),
         ("", 422, {"json": {"email": ["zebulon@example.com"]}}),
@@ -170,8 +177,9 @@ def cases() -> Iterator[Any]:
             for number, id_ in enumerate(
                 ("zebulon@example.com", "1877-07-07", "%00Zebulon", NOBODY, NO_MESSAGE)
             ):
-                asked = name.replace("{id}", id_).replace("{key}", id_).replace("{kind}", id_)
-                yield pytest.param(Case(name, asked, 404, {"json": {}}), id=f"{name}-nobody-{number}")
+                asked = re.sub(r"\{\w+\}", id_, name)
+                told = {"reason": "Because."} if operation.path.startswith("/channels/") else {}
+                yield pytest.param(Case(name, asked, 404, {"json": told}), id=f"{name}-nobody-{number}")
 
 
 @pytest.fixture(scope="module")

@@ -175,6 +175,7 @@ def test_the_scheduler_is_told_in_numbers(api: Api, ada: str, state: SchedulerSt
         "lastTickAt": None,
         "nextDueAt": None,
         "failuresInARow": 0,
+        "stoppedChannels": [],
     }
 
 

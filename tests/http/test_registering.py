@@ -18,6 +18,7 @@ def test_who_is_registered_is_shown_as_told(api: Api) -> None:
         **ADA,
         "anniversaryDate": "2019-02-01",
         "leapDayRule": "mar1",
+        "optedOut": [],
         "version": 1,
         "createdAt": "2027-03-13T12:00:00Z",
         "updatedAt": "2027-03-13T12:00:00Z",

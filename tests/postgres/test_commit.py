@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
-from adapters.postgres.users import PostgresUserReader
+from adapters.postgres.user_reader import PostgresUserReader
 from application.errors import CommitOutcomeUnknown, StoreUnavailable
 from domain.events import Event, UserCreated
 from tests.contract.adapters import Recorder

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
-from adapters.postgres.users import PostgresUserReader
+from adapters.postgres.user_reader import PostgresUserReader
 from tests.contract.adapters import Recorder
 from tests.contract.people import person
 

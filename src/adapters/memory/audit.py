@@ -72,7 +72,7 @@ class MemoryChannels(Channels):
         self._transaction = transaction
         self._store = store
 
-    async def resume(self, channel: str) -> bool:
+    async def let_go_on(self, channel: str) -> bool:
         channels = self._transaction.state.channels
         known = channels.get(channel, ChannelState())
         if known.paused_until_s <= self._store.monotonic() and known.braked is None:

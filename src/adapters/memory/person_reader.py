@@ -20,7 +20,7 @@ class MemoryPersonReader(PersonReader):
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def held(self, user_id: UserId) -> Held | None:
+    async def all_held_of(self, user_id: UserId) -> Held | None:
         state = self._store.committed
         user = state.users.get(user_id)
         if user is None:

@@ -115,7 +115,7 @@ class PostgresChannels(Channels):
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    async def resume(self, channel: str) -> bool:
+    async def let_go_on(self, channel: str) -> bool:
         resumed = await self._transaction.connection.scalars(_RESUME, {"channel": channel})
         return resumed.first() is not None
 

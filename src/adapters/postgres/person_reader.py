@@ -26,7 +26,7 @@ class PostgresPersonReader(PersonReader):
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def held(self, user_id: UserId) -> Held | None:
+    async def all_held_of(self, user_id: UserId) -> Held | None:
         whose = {"user_id": user_id}
         async with connected(self._engine) as connection:
             row = (await connection.execute(select(users).where(users.c.id == user_id))).one_or_none()

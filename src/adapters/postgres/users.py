@@ -4,22 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, delete, select, text, union_all
+from sqlalchemy import Row, delete, select, text, union_all
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.answers import ERASE as ERASE_ANSWERS
 from adapters.postgres.audit import FORGET_REASONS
-from adapters.postgres.database import connected, constraint_name
+from adapters.postgres.database import constraint_name
 from adapters.postgres.greeted_addresses import REMEMBER
 from adapters.postgres.tables import LIVE_EMAIL, LIVE_EXTERNAL_ID, messages, users
 from adapters.postgres.taken import refuse_taken
 from adapters.postgres.transaction import Transaction
 from application.errors import EmailTaken, ExternalIdTaken
 from application.import_ports import UserKeys
-from application.ports import UserReader, Users
-from application.views import Page, UserView
-from domain.email import email_key
+from application.ports import Users
+from application.views import UserView
 from domain.events import Event, MessagesChanged, UserChanged, UserCreated, UserDeleted
 from domain.occasion import AnnualDate, Kind, LeapDayRule
 from domain.user import User, UserId
@@ -76,12 +74,6 @@ _BY_KEYS = _LOCKED.where(
         )
     )
 )
-
-# Of each user alone, in any order: who comes, goes or changes turns bits of the whole.
-_FINGERPRINT = text("""
-    SELECT count(*) AS number, bit_xor(hashtextextended(concat(id, ' ', version), 0)) AS folded
-    FROM users WHERE deleted_at IS NULL
-""")
 
 
 class PostgresUsers(Users):
@@ -186,49 +178,6 @@ def _translated(error: IntegrityError) -> Exception:
     # Without the vendor's error as its cause: that one quotes the address.
     taken: Mapping[str | None, Exception] = {LIVE_EMAIL: EmailTaken(), LIVE_EXTERNAL_ID: ExternalIdTaken()}
     return taken.get(constraint_name(error), error)
-
-
-def _live() -> Select[Any]:
-    return select(users).where(users.c.deleted_at.is_(None))
-
-
-# Built once: SQLAlchemy takes as long to build a statement, and to find it among those it has compiled, as
-# PostgreSQL takes to carry it out.
-_BY_ID = _live().where(users.c.id == bindparam("wanted"))
-_BY_EMAIL = _live().where(users.c.email_key == bindparam("wanted"))
-
-
-class PostgresUserReader(UserReader):
-    """Users as they are shown, each look-up a statement of its own."""
-
-    __slots__ = ("_engine",)
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-
-    async def get(self, user_id: UserId) -> UserView | None:
-        return await self._one(_BY_ID, user_id)
-
-    async def find_by_email(self, email: str) -> UserView | None:
-        return await self._one(_BY_EMAIL, email_key(email))
-
-    async def page(self, after: UserId | None, limit: int) -> Page[UserView]:
-        query = _live().order_by(users.c.id).limit(limit + 1)
-        if after is not None:
-            query = query.where(users.c.id > after)
-        async with connected(self._engine) as connection:
-            views = [to_view(row) for row in await connection.execute(query)]
-        return Page(views[:limit], len(views) > limit)
-
-    async def fingerprint(self) -> str:
-        async with connected(self._engine) as connection:
-            row = (await connection.execute(_FINGERPRINT)).one()
-        return f"{row.number}.{row.folded}"
-
-    async def _one(self, query: Select[Any], wanted: object) -> UserView | None:
-        async with connected(self._engine) as connection:
-            row = (await connection.execute(query, {"wanted": wanted})).one_or_none()
-        return None if row is None else to_view(row)
 
 
 def _birthday(row: Row[Any]) -> AnnualDate | None:

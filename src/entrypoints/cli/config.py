@@ -55,6 +55,15 @@ IN_FORCE: Mapping[str, Callable[[Settings], object]] = {
     "BIRTHDAYS_RATE_PER_S": lambda s: f"{s.rate_per_s or 0:g}",
     "BIRTHDAYS_BURST": lambda s: s.burst,
     "BIRTHDAYS_RETENTION_DAYS": lambda s: s.retention.days,
+    "BIRTHDAYS_BRAKE": lambda s: (
+        "off" if (brake := s.safety.brake) is None else f"{brake.factor},{brake.least}"
+    ),
+    "MAIL_ALLOW_DOMAINS": lambda s: ",".join(sorted(s.safety.allowed_domains or ())),
+    "BIRTHDAYS_PUBLIC_URL": lambda s: s.safety.public_url or "",
+    "BIRTHDAYS_FORGET_DELETED_DAYS": lambda s: (
+        0 if s.safety.forget_deleted is None else s.safety.forget_deleted.days
+    ),
+    "BIRTHDAYS_AUDIT_DAYS": lambda s: s.safety.keep_audit.days,
     "BIRTHDAYS_LOG_FORMAT": lambda s: s.log_format,
     "BIRTHDAYS_DRAIN_S": lambda s: f"{s.drain_s:g}",
 }

@@ -37,7 +37,7 @@ from adapters.postgres.operator_reader import PostgresOperatorReader
 from adapters.postgres.person_reader import PostgresPersonReader
 from adapters.postgres.processes import PostgresProcesses
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
-from adapters.postgres.users import PostgresUserReader
+from adapters.postgres.user_reader import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
 from adapters.redis.permits import open_redis_permits
 from application.announcer import Announcer
