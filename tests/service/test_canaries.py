@@ -110,8 +110,7 @@ def tread_everywhere(service: RunningService, api: httpx.Client) -> tuple[str, l
     assert api.post("/users", json=PERSON, headers=key).json() == made.json()
     where = made.headers["location"]
     bob = api.post("/users", json={**PERSON, "email": "bob@example.com", "birthdayDate": None})
-    file = {"content": FILE.encode(), "headers": {"Content-Type": "text/csv"}}
-    imported = api.post("/users/import", **file)
+    imported = api.post("/users/import", content=FILE.encode(), headers={"Content-Type": "text/csv"})
     assert imported.json()["failed"] == 1, imported.text
     for _ in range(2):
         api.get(where)
