@@ -9,9 +9,9 @@ from tests.architecture.sources import PROJECT
 
 def test_each_part_is_listed_with_its_page() -> None:
     listed = re.findall(
-        r"^\| `(\w+)` \|.*\[(\w+)\]\((\w+)\.md\) \|$",
+        r"^\| `(\w+)` \|.*\| `(\w+)\.md` \|$",
         (PROJECT / "docs/benchmarks/README.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
     assert [line[0] for line in listed] == list(PARTS)
-    assert all(part == page == file for part, page, file in listed)
+    assert all(part == page for part, page in listed)
