@@ -105,7 +105,7 @@ class Terminal:
 
     def looked_up(self, name: str) -> str:
         if name == "import id":
-            return re.findall(r"undo ([0-9a-f-]{36})", self.printed)[-1]
+            return str(re.findall(r"undo ([0-9a-f-]{36})", self.printed)[-1])
         if name not in self.known:
             path, kept = PLACES[name]
             with self.service.api as api:
