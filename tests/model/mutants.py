@@ -133,7 +133,7 @@ FURTHER = (
         "a change by hand leaves the version as it was, and the sweep keeps 'the same version'",
         Rules(versions_every_change=False),
         Bounds(),
-        "So versions are the database's business (a trigger), or the sweep deletes whatever it finds. The key of "
+        "So versions are the database's business (a trigger counts where a statement does not), or the sweep deletes whatever it finds. The key of "
         "an e-mail address goes from one user to another, whose versions have nothing to do with each other: "
         "there it must.",
     ),

@@ -75,7 +75,7 @@ async def ledger(postgres_url: str) -> AsyncIterator[AsyncEngine]:
         yield engine
 
 
-_CLAIM = {"lease": timedelta(seconds=15), "default_rule": "feb28"}
+_CLAIM = {"lease": timedelta(seconds=15), "default_rule": "feb28", "domains": None}
 _STATEMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "claim": (statements.claim(_BATCH, ALL_SHARDS), _CLAIM),
     "claim of a shard": (statements.claim(_BATCH, Shard(1, 4)), _CLAIM),

@@ -151,7 +151,9 @@ WITH_REASON = RequestBody(
         JSON: OpenAPIMediaType(
             schema=Schema(
                 type=OpenAPIType.OBJECT,
-                properties={"reason": Schema(type=_TEXT, description="Why; kept with who did it.")},
+                properties={
+                    "reason": Schema(type=_TEXT, description="Why; kept with who did it.", min_length=1)
+                },
                 required=["reason"],
                 additional_properties=False,
             ),

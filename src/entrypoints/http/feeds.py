@@ -39,7 +39,10 @@ _FIELDS: dict[str, Reference | Schema] = {
         type=OpenAPIType.BOOLEAN, default=False, description="Tell the years of birth and of hiring."
     ),
     "expiresInDays": Schema(
-        type=[OpenAPIType.INTEGER, OpenAPIType.NULL], description=f"From 1 to {DAYS_MAX}; null for ever."
+        type=[OpenAPIType.INTEGER, OpenAPIType.NULL],
+        description=f"From 1 to {DAYS_MAX}; null for ever.",
+        minimum=1,
+        maximum=DAYS_MAX,
     ),
 }
 _BODY = RequestBody(
