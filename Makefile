@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check faults faults-cluster chaos schema-test fuzz audit bench format requirements clean
+.PHONY: help setup run test check faults faults-cluster chaos schema-test fuzz audit bench screenshots format requirements clean
 
 help: ## list what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -60,6 +60,9 @@ check: setup ## format, lint, types, import rules, unit tests; under a minute
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -m "not servers and not slow" -n 2
+
+screenshots: setup ## take the guide's pictures of the page anew, into docs/screenshots; needs Chromium
+	$(BIN)/python -m tests.browser.screenshots
 
 format: setup ## bring the code into the one format
 	$(BIN)/ruff format
