@@ -189,7 +189,7 @@ def test_a_channel_that_nothing_stops_cannot_be_resumed(api: Api) -> None:
     }
 
 
-def test_a_channel_is_resumed_with_a_reason(api: Api) -> None:
+def test_a_channel_is_resumed_with_a_reason(api: Api, ada: str) -> None:
     api.do(pause_channel, api.service)
     [stopped] = api.get("/scheduler/stats").json()["stoppedChannels"]
     assert (stopped["name"], stopped["pauseS"] > 0, stopped["brake"]) == ("memory", True, None)
