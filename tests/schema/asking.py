@@ -56,8 +56,9 @@ def ask(folder: Path, examples: int, *more: str) -> Asked:
             check=False,
         )
         served = service.log.read_text(encoding="utf-8")
-        assert service.api.get("/health/ready").is_success
-        assert service.api.get("/keys").is_success, "our own key is good"
+        with service.api as api:
+            assert api.get("/health/ready").is_success
+            assert api.get("/keys").is_success, "our own key is good"
     text = ran.stdout + ran.stderr
     found = re.search(r"^\s*(\d+) generated", text, re.MULTILINE)
     is_well = ran.returncode == 0 and '"request_failed"' not in served and '"status":500' not in served
