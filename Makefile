@@ -54,7 +54,7 @@ audit: setup ## look the pinned dependencies up among known vulnerabilities; nee
 		$(VENV)/audit/bin/pip --disable-pip-version-check --quiet install 'pip-audit>=2.10'; }
 	$(BIN)/python -m tests.audit $(VENV)/audit/bin/pip-audit requirements.txt
 
-check: setup ## format, lint, types, import rules, unit tests; under a minute
+check: setup ## format, lint, types, import rules, unit tests; a few minutes
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
