@@ -15,7 +15,7 @@ from litestar.response import Stream
 from application.limiting import RequestClass
 from domain.access import Scope
 from entrypoints.http.conditions import is_not_modified
-from entrypoints.http.keys import DAYS_MAX
+from entrypoints.http.keys import DAYS_MAX, EXPIRES_IN_DAYS
 from entrypoints.http.operations import operation, shown_example
 from entrypoints.http.problems import FieldProblem, RequestRefused, body_problem
 from entrypoints.http.requests import JSON, AnyRequest, read_object
@@ -38,12 +38,7 @@ _FIELDS: dict[str, Reference | Schema] = {
     "tellsYears": Schema(
         type=OpenAPIType.BOOLEAN, default=False, description="Tell the years of birth and of hiring."
     ),
-    "expiresInDays": Schema(
-        type=[OpenAPIType.INTEGER, OpenAPIType.NULL],
-        description=f"From 1 to {DAYS_MAX}; null for ever.",
-        minimum=1,
-        maximum=DAYS_MAX,
-    ),
+    "expiresInDays": EXPIRES_IN_DAYS,
 }
 _BODY = RequestBody(
     required=True,

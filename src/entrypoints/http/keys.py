@@ -21,6 +21,12 @@ from entrypoints.http.resources import KeyResource, KeysResource, NewKeyResource
 from entrypoints.http.use_cases import UseCases
 
 DAYS_MAX = 3660
+EXPIRES_IN_DAYS = Schema(
+    type=[OpenAPIType.INTEGER, OpenAPIType.NULL],
+    description=f"From 1 to {DAYS_MAX}; null for ever.",
+    minimum=1,
+    maximum=DAYS_MAX,
+)
 _EXAMPLE: Mapping[str, Any] = {
     "name": "payroll",
     "scopes": ["users:read", "users:write"],
@@ -48,12 +54,7 @@ _FIELDS: dict[str, Reference | Schema] = {
     "scopes": Schema(
         type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, enum=list(Scope)), min_items=1
     ),
-    "expiresInDays": Schema(
-        type=[OpenAPIType.INTEGER, OpenAPIType.NULL],
-        description=f"From 1 to {DAYS_MAX}; null for ever.",
-        minimum=1,
-        maximum=DAYS_MAX,
-    ),
+    "expiresInDays": EXPIRES_IN_DAYS,
 }
 _BODY = RequestBody(
     required=True,
