@@ -141,13 +141,13 @@ async def test_what_travels_together_belongs_to_nobody(
     """Not to the request that asked first, nor to its log lines, nor to its unit of work."""
     of_request: contextvars.ContextVar[str] = contextvars.ContextVar("of_request", default="nobody")
     seen: list[str] = []
-    call = cache._reading.call
+    call = cache.reading.call
 
     async def spy(*arguments: object, **named: object) -> object:
         seen.append(of_request.get())
         return await call(*arguments, **named)  # type: ignore[arg-type]  # passed on as they came
 
-    monkeypatch.setattr(type(cache._reading), "call", lambda _line, *a, **n: spy(*a, **n))
+    monkeypatch.setattr(type(cache.reading), "call", lambda _line, *a, **n: spy(*a, **n))
     of_request.set("somebody")
     await cache.look(HERE, KEY)
     assert seen == ["nobody"]

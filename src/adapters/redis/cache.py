@@ -49,7 +49,7 @@ class RedisCache(CachePort):
     the server away, no write waits to find it out again.
     """
 
-    __slots__ = ("_hits", "_invalidations", "_keys", "_looks", "_misses", "_reading", "_sweeping")
+    __slots__ = ("_hits", "_invalidations", "_keys", "_looks", "_misses", "_sweeping", "reading")
 
     def __init__(
         self,
@@ -62,13 +62,13 @@ class RedisCache(CachePort):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = Keys(namespace)
-        self._reading, self._sweeping = (
+        self.reading, self._sweeping = (
             Line(
                 client, Breaker(side, observer, monotonic), observer, monotonic, timeout_s, self._ask_anything
             )
             for client, side in ((client_for_reading, "reading"), (client_for_sweeping, "sweeping"))
         )
-        self._looks = JoinedLooks(self._reading, self._keys)
+        self._looks = JoinedLooks(self.reading, self._keys)
         self._invalidations: set[asyncio.Task[object]] = set()
         self._hits = 0
         self._misses = 0
@@ -77,7 +77,7 @@ class RedisCache(CachePort):
         """End what is under way and close all connections."""
         await self._looks.aclose()
         await asyncio.gather(*self._invalidations, return_exceptions=True)
-        await self._reading.aclose()
+        await self.reading.aclose()
         await self._sweeping.aclose()
 
     async def get(self, key: str) -> bytes | None:
@@ -88,7 +88,7 @@ class RedisCache(CachePort):
         if not keys:
             return []
         names = [self._keys.plain(key) for key in keys]
-        values = await self._reading.call("get", lambda client: read_many(client, names))
+        values = await self.reading.call("get", lambda client: read_many(client, names))
         missing = values.count(None)
         self._misses += missing
         self._hits += len(values) - missing
@@ -111,7 +111,7 @@ class RedisCache(CachePort):
         async def ask(client: Client) -> bool:
             return bool(await client.execute_command(*command))
 
-        return await self._reading.call("set", ask)
+        return await self.reading.call("set", ask)
 
     async def set_many(self, entries: Sequence[tuple[str, bytes, float | None]]) -> None:
         async def ask(client: Client) -> None:
@@ -120,10 +120,10 @@ class RedisCache(CachePort):
                 pipeline.execute_command(*_set(self._keys.plain(key), value, ttl_s))
             await pipeline.execute()
 
-        await self._reading.call("set", ask)
+        await self.reading.call("set", ask)
 
     async def delete(self, *keys: str) -> int:
-        return await self._unlink(self._reading, "delete", [self._keys.plain(key) for key in keys])
+        return await self._unlink(self.reading, "delete", [self._keys.plain(key) for key in keys])
 
     async def delete_prefix(self, prefix: str, *, limit: int) -> int:
         pattern = self._keys.plain_pattern(prefix)
@@ -144,7 +144,7 @@ class RedisCache(CachePort):
 
     async def is_healthy(self) -> bool:
         try:
-            await self._reading.call("ping", self._ask_anything)
+            await self.reading.call("ping", self._ask_anything)
         except CacheUnavailable:
             return False
         return True
@@ -180,7 +180,7 @@ class RedisCache(CachePort):
         async def ask(client: Client) -> list[bytes | None]:
             return values_of(await FOLLOW.run(client, names, beginning), 3)
 
-        watermark, *values = await self._reading.call("follow", ask)
+        watermark, *values = await self.reading.call("follow", ask)
         reference = _look(key, values[0], read_number(watermark))
         self._count(reference)
         if not isinstance(reference.held, Entry) or values[1] is None:
@@ -195,19 +195,19 @@ class RedisCache(CachePort):
         encoded = encode_token(token)
         arguments = encoded, encode_lease(key, encoded), _milliseconds(lease_s), int(renewing)
         name = self._keys.held(place, key)
-        return await self._reading.call(
+        return await self.reading.call(
             "take_lease", lambda client: TAKE_LEASE.decide(client, [name], *arguments)
         )
 
     async def fill(self, place: Place, key: str, token: str, entry: Entry, *, ttl_s: float) -> bool:
         arguments = encode_token(token), encode_entry(key, entry), _milliseconds(ttl_s)
         name = self._keys.held(place, key)
-        return await self._reading.call("fill", lambda client: FILL.decide(client, [name], *arguments))
+        return await self.reading.call("fill", lambda client: FILL.decide(client, [name], *arguments))
 
     async def invalidate(self, keys: Sequence[tuple[Place, str]]) -> None:
         """Whoever no longer waits for it does not stop it."""
         names = [self._keys.held(place, key) for place, key in keys]
-        task = asyncio.create_task(self._unlink(self._reading, "invalidate", names))
+        task = asyncio.create_task(self._unlink(self.reading, "invalidate", names))
         self._invalidations.add(task)
         task.add_done_callback(self._forget)
         await asyncio.shield(task)

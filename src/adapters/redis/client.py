@@ -15,8 +15,8 @@ Client: TypeAlias = Redis | RedisCluster
 SOCKET_TIMEOUT_S = 0.1
 """For each of connecting, writing and reading; shorter than what a whole call may take, so that the client
 of a Cluster sees by itself that a node hangs, and asks another."""
-_ONE_SERVER = 20
-"""So many times as long the client of one server waits by itself: the line ends a call earlier, and better."""
+_CLOSE_S = 2.0
+"""Closing a connection is bounded by the same setting, and no line ends it."""
 
 
 def open_client(url: str, *, connections_max: int, timeout_s: float = SOCKET_TIMEOUT_S) -> Client:
@@ -26,10 +26,11 @@ def open_client(url: str, *, connections_max: int, timeout_s: float = SOCKET_TIM
     cannot be used.
     """
     address, is_cluster = _without_cluster(url)
-    socket_timeout_s = timeout_s if is_cluster else timeout_s * _ONE_SERVER
     settings = {
-        "socket_timeout": socket_timeout_s,
-        "socket_connect_timeout": socket_timeout_s,
+        # The client of one server is ended by the line. A time-out of its own would cost a task for each command,
+        # and ``wait_for`` of Python 3.11 would lose the line's now and then.
+        "socket_timeout": timeout_s if is_cluster else None,
+        "socket_connect_timeout": timeout_s if is_cluster else _CLOSE_S,
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
         "protocol": 2,  # nothing of the third is needed, and it costs a command more when connecting

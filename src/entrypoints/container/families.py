@@ -39,7 +39,7 @@ from adapters.postgres.processes import PostgresProcesses
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.user_reader import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
-from adapters.redis.permits import open_redis_permits
+from adapters.redis.permits import RedisPermits
 from application.announcer import Announcer
 from application.ports import Clock
 from application.texts import Texts, WriteText
@@ -109,7 +109,7 @@ class PostgresAdapters(containers.DeclarativeContainer):
     cache = providers.Singleton(open_redis_cache, redis_url, observer=metrics)
     permits = providers.Selector(
         has_cache,
-        yes=providers.Singleton(open_redis_permits, redis_url, observer=metrics),
+        yes=providers.Singleton(RedisPermits, cache),
         no=providers.Singleton(MemoryPermits),
     )
     real_clock = providers.Singleton(SystemClock)

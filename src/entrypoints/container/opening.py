@@ -163,7 +163,6 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
         stack.push_async_callback(adapters.scheduler_engine().dispose)
         if redis_url is not None:
             stack.push_async_callback(adapters.cache().aclose)
-            stack.push_async_callback(adapters.permits().aclose)
         try:
             before, after = await migrate(engine)
         except StoreUnavailable as error:
