@@ -1,6 +1,8 @@
 """Keys as people come by them: at the first start, by the command line, and never from another account."""
 
 import json
+import os
+import pwd
 import re
 import stat
 from pathlib import Path
@@ -50,6 +52,13 @@ def test_the_first_start_shows_a_key_once_and_every_start_a_link_for_the_browser
         assert service.command("keys", "revoke", id_).returncode == 0
         assert service.command("keys", "revoke", "0" * 12).returncode == 1
         assert "/login?token=bday_" in service.command("login").stdout
+        done = json.loads(service.command("audit", "--json").stdout)
+        account = pwd.getpwuid(os.getuid()).pw_name
+        assert [(one["action"], one["keyId"], one["actorKind"], one["actorName"]) for one in done[1:4]] == [
+            (action, id_, "command", account) for action in ("revoke-key", "rotate-key", "make-key")
+        ]
+        assert done[0]["action"] == "make-link"
+        assert text not in str(done)
     printed = service.log.read_text()
     assert printed.count(first) == 2, "the key and the line to paste, and no log"
     with running(tmp_path / "var") as service:
