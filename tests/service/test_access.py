@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.service.canaries import dump
 from tests.service.running import RunningService, free_port, run_command, running
 
 pytestmark = pytest.mark.servers
@@ -36,6 +37,12 @@ def test_the_first_start_shows_a_key_once_and_every_start_a_link_for_the_browser
         own = service.folder / "local.key"
         assert stat.S_IMODE(own.stat().st_mode) == 0o600
         kept = own.read_text()
+
+        held = dump(service).decode()
+        assert "first key" in held
+        for text in (first, kept.strip()):
+            secret = text.split("_")[2]
+            assert secret[:32] not in held, "a digest is kept, and not the key"
 
         made = service.command("keys", "make", "payroll", "--scope", "users:read")
         text = made.stdout.strip()
