@@ -78,13 +78,15 @@ async def measure(plan: Plan) -> Report:
                 stack.enter_async_context(
                     running_program(
                         rival.command,
-                        stage.servers.with_redis_database(number),
+                        # Ours have one cache together: on one PostgreSQL each would find those of the others
+                        # behind, and begin anew.
+                        stage.servers.with_redis_database(0 if rival.is_ours else number),
                         rival.settings,
                         cached=rival.is_cached,
                         cpu=stage.cpu,
                     )
                 )
-                for number, rival in enumerate(present)
+                for number, rival in enumerate(present, start=1)
             )
         )
         contestants = [
