@@ -36,6 +36,7 @@ OPEN_BESIDE = {
     "GET /page/assets/{file_path}",
     "GET /schema",
     "GET /schema/openapi.json",
+    "GET /schema/{path}",  # where nothing is
     "GET /unsubscribe/{token}",  # the link in a message
     "POST /unsubscribe/{token}",
 }

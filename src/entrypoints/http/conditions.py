@@ -32,6 +32,11 @@ def is_not_modified(request: AnyRequest, etag: str) -> bool:
     return tags is None or any(f'"{tag}"' == etag for _, tag in tags)
 
 
+def refuse_bad_condition(request: AnyRequest) -> None:
+    """Refuse an If-None-Match that says nothing, where there is nothing that it could be compared with."""
+    _tags(request, "If-None-Match")
+
+
 def _tags(request: AnyRequest, name: str) -> Sequence[tuple[bool, str]] | None:
     """Return (is weak, tag) of each entity tag; None for ``*``, and where the header is not there."""
     lines: list[str] = request.headers.getall(name.lower(), [])
