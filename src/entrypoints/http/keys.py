@@ -177,6 +177,8 @@ def read_name_and_days(told: Mapping[str, Any], problems: list[FieldProblem]) ->
     name, days = told.get("name"), told.get("expiresInDays")
     if not isinstance(name, str):
         problems.append(body_problem("name", "This is to be a text."))
+    if isinstance(days, float) and days.is_integer():
+        days = int(days)  # JSON knows one kind of numbers: 30.0 is a whole one
     if days is not None and (type(days) is not int or not 1 <= days <= _DAYS_MAX):
         problems.append(body_problem("expiresInDays", f"Give a whole number from 1 to {_DAYS_MAX}."))
         days = None
