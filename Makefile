@@ -24,7 +24,7 @@ run: setup ## serve API and scheduler on 127.0.0.1:8000 with PostgreSQL and Valk
 	@exec $(BIN)/birthdays serve
 
 test: check ## every test, with real servers
-	$(BIN)/pytest -m "servers or slow" -n 2
+	$(BIN)/pytest -m "servers or slow" -n 2 --dist worksteal
 
 faults: setup ## break what the cache stands on for SECONDS=600 under load and look for stale reads; SEED=n repeats
 	$(BIN)/python -m tests.faults --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
@@ -57,9 +57,10 @@ audit: setup ## look the pinned dependencies up among known vulnerabilities; nee
 check: setup ## format, lint, types, import rules, unit tests; a few minutes
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not servers and not slow" -n 2
+	@# The types take one core for as long as the tests would take the other: beside each other, and both are told.
+	@told=$$(mktemp); $(BIN)/mypy >$$told 2>&1 & types=$$!; trap "kill $$types" INT TERM; \
+	$(BIN)/lint-imports && nice $(BIN)/pytest -m "not servers and not slow" -n 2 --dist worksteal; others=$$?; \
+	wait $$types; types=$$?; echo "mypy:"; cat $$told; rm $$told; exit $$((others || types))
 
 screenshots: setup ## take the guide's pictures of the page anew, into docs/screenshots; needs Chromium
 	$(BIN)/python -m tests.browser.screenshots

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import attrs
 import httpx
+from click.testing import CliRunner, Result
+
+from entrypoints.cli.main import main
 
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 20.0
@@ -40,7 +43,7 @@ def environment(folder: Path, port: int, **more: str) -> Mapping[str, str]:
 def run_command(
     arguments: Sequence[str], folder: Path, port: int, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command to its end, in a process of its own."""
     return subprocess.run(
         [COMMAND, *arguments],
         env=environment(folder, port, **more),
@@ -49,6 +52,15 @@ def run_command(
         timeout=120,
         check=False,
     )
+
+
+def call_command(
+    arguments: Sequence[str], folder: Path, port: int, typed: str | None = None, **more: str
+) -> Result:
+    """Run a command in this process: most of the time of one of its own is imports."""
+    foreign: dict[str, str | None] = {name: None for name in os.environ if name.endswith("_URL")}
+    told = {**foreign, **environment(folder, port, **more)}
+    return CliRunner().invoke(main, arguments, env=told, input=typed, catch_exceptions=False)
 
 
 @attrs.define
@@ -76,8 +88,8 @@ class RunningService:
             time.sleep(0.05)
         raise AssertionError(f"not ready after {START_WITHIN_S} s: {self.log.read_text()}")
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run_command(arguments, self.folder, self.port)
+    def command(self, *arguments: str, typed: str | None = None) -> Result:
+        return call_command(arguments, self.folder, self.port, typed)
 
     def servers(self) -> list[int]:
         """Return the process ids of everything that the service has started, on Linux."""

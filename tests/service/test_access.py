@@ -47,8 +47,8 @@ def test_the_first_start_shows_a_key_once_and_every_start_a_link_for_the_browser
         assert status(service, rotated) in {httpx.codes.OK, httpx.codes.UNAUTHORIZED}, (
             "believed a little longer"
         )
-        assert service.command("keys", "revoke", id_).returncode == 0
-        assert service.command("keys", "revoke", "0" * 12).returncode == 1
+        assert service.command("keys", "revoke", id_).exit_code == 0
+        assert service.command("keys", "revoke", "0" * 12).exit_code == 1
         assert "/login?token=bday_" in service.command("login").stdout
     printed = service.log.read_text()
     assert printed.count(first) == 2, "the key and the line to paste, and no log"
