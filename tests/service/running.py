@@ -1,13 +1,17 @@
 """The service as people run it: a process of its own, told what to do by its command line and signals."""
 
+import atexit
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import attrs
@@ -126,11 +130,28 @@ class RunningService:
         self.process.wait(STOP_WITHIN_S)
 
 
+@cache
+def _made_once() -> Path:
+    """Return a database that has the schema and is otherwise empty: to make one takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp(prefix="birthdays-made-once-"))
+    atexit.register(shutil.rmtree, folder)
+    done = run_command(["migrate"], folder / "var", free_port())
+    assert done.returncode == 0, done.stderr
+    return folder / "var" / "postgres"
+
+
 @contextlib.contextmanager
-def running(folder: Path, *arguments: str, port: int | None = None, **more: str) -> Iterator[RunningService]:
-    """Run a service until the end of the block, whatever happens in it."""
+def running(
+    folder: Path, *arguments: str, port: int | None = None, is_new: bool = False, **more: str
+) -> Iterator[RunningService]:
+    """Run a service until the end of the block, whatever happens in it.
+
+    Its database is a copy of one that was made before, unless it *is_new*, or has one.
+    """
     port = free_port() if port is None else port
     folder.mkdir(parents=True, exist_ok=True)
+    if not (is_new or "DATABASE_URL" in more or (folder / "postgres").exists()):
+        shutil.copytree(_made_once(), folder / "postgres")
     log = folder.parent / f"{folder.name}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(

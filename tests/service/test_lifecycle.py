@@ -52,7 +52,7 @@ def is_one_sentence(text: str) -> bool:
 
 @pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
 def test_told_to_stop_it_stops_its_servers_and_keeps_its_data(tmp_path: Path, number: signal.Signals) -> None:
-    with running(tmp_path / "var") as service:
+    with running(tmp_path / "var", is_new=True) as service:
         location = register(service)
         servers = service.servers()
         assert len(servers) >= 2
