@@ -54,7 +54,7 @@ audit: setup ## look the pinned dependencies up among known vulnerabilities; nee
 		$(VENV)/audit/bin/pip --disable-pip-version-check --quiet install 'pip-audit>=2.10'; }
 	$(BIN)/python -m tests.audit $(VENV)/audit/bin/pip-audit requirements.txt
 
-check: setup ## format, lint, types, import rules, unit tests; a few minutes
+check: setup ## format, lint, types, import rules, unit tests; a minute or two
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	@# The types take one core for as long as the tests would take the other: beside each other, and both are told.

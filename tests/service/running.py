@@ -141,17 +141,24 @@ def _made_once() -> Path:
 
 
 @contextlib.contextmanager
-def running(
-    folder: Path, *arguments: str, port: int | None = None, is_new: bool = False, **more: str
-) -> Iterator[RunningService]:
+def running(folder: Path, *arguments: str, port: int | None = None, **more: str) -> Iterator[RunningService]:
     """Run a service until the end of the block, whatever happens in it.
 
-    Its database is a copy of one that was made before, unless it *is_new*, or has one.
+    Its database is a copy of one that was made before, unless it has one.
     """
+    if not ("DATABASE_URL" in more or (folder / "postgres").exists()):
+        shutil.copytree(_made_once(), folder / "postgres")
+    with running_from_nothing(folder, *arguments, port=port, **more) as service:
+        yield service
+
+
+@contextlib.contextmanager
+def running_from_nothing(
+    folder: Path, *arguments: str, port: int | None = None, **more: str
+) -> Iterator[RunningService]:
+    """Run a service that makes its database itself, if the folder has none."""
     port = free_port() if port is None else port
     folder.mkdir(parents=True, exist_ok=True)
-    if not (is_new or "DATABASE_URL" in more or (folder / "postgres").exists()):
-        shutil.copytree(_made_once(), folder / "postgres")
     log = folder.parent / f"{folder.name}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.running import RunningService, free_port, run_command, running
+from tests.service.running import RunningService, free_port, run_command, running, running_from_nothing
 
 pytestmark = pytest.mark.servers
 
@@ -22,7 +22,7 @@ def status(service: RunningService, text: str, path: str = "/users") -> int:
 
 
 def test_the_first_start_shows_a_key_once_and_every_start_a_link_for_the_browser(tmp_path: Path) -> None:
-    with running(tmp_path / "var", is_new=True) as service:
+    with running_from_nothing(tmp_path / "var") as service:
         printed = service.log.read_text()
         [first], [link] = FIRST.findall(printed), LINK.findall(printed)
         assert f"curl -H 'Authorization: Bearer {first}' http://127.0.0.1:{service.port}/users" in printed

@@ -9,7 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.running import RunningService, call_command, free_port, run_command, running
+from tests.service.running import (
+    RunningService,
+    call_command,
+    free_port,
+    run_command,
+    running,
+    running_from_nothing,
+)
 
 pytestmark = pytest.mark.servers
 
@@ -52,7 +59,7 @@ def is_one_sentence(text: str) -> bool:
 
 @pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
 def test_told_to_stop_it_stops_its_servers_and_keeps_its_data(tmp_path: Path, number: signal.Signals) -> None:
-    with running(tmp_path / "var", is_new=True) as service:
+    with running_from_nothing(tmp_path / "var") as service:
         location = register(service)
         servers = service.servers()
         assert len(servers) >= 2
