@@ -101,12 +101,12 @@ def test_an_import_is_tried_then_asked_about_then_done_before_ones_eyes(
         screen.wait_for(r"Import them\?")
         assert "read as: csv, plain, utf-8, commas" in screen.written
         assert "line 2: email: " in screen.written
-        assert "2001 rows: would be 2000 created, 0 updated, 0 unchanged, 1 left out" in screen.written
+        assert "2,001 rows: would be 2000 created, 0 updated, 0 unchanged, 1 left out" in screen.written
         screen.type("y\n")
         screen.ends_with(3)
     asked, done = screen.written.split("Import them?")
     assert re.search(r"importing .*\d+/2001.* rows", done), done
-    assert "2001 rows: 2000 created, 0 updated, 0 unchanged, 1 left out" in done
+    assert "2,001 rows: 2000 created, 0 updated, 0 unchanged, 1 left out" in done
     assert "birthdays undo" in done
     assert "birthdays undo" not in asked
     assert "line 2" not in done, "told once"
