@@ -9,6 +9,8 @@ from playwright.async_api import Page
 from application.cache_ports import Poll
 from application.observing import CacheObserver, Source
 from domain.message import Status
+from domain.occasion import Kind
+from domain.user import UserId
 from tests.browser.site import Site
 from tests.contract.people import NINE_IN_BERLIN, message, person
 from tests.http.pages import brake_channel, end_badly, pause_channel
@@ -199,6 +201,29 @@ async def _braked_channel(site: Site, page: Page) -> None:
     await page.get_by_role("heading", name="The brake has stopped the channel").wait_for()
 
 
+async def _not_logged_in(site: Site, page: Page) -> None:
+    await page.context.clear_cookies()
+    await page.goto("/")
+    await page.get_by_role("heading", name="This browser is not logged in.").wait_for()
+
+
+async def _spent_link(site: Site, page: Page) -> None:
+    await page.goto("/login?token=bday_spent")
+    await page.get_by_role("heading", name="This link was used before").wait_for()
+
+
+async def _way_out(site: Site, page: Page) -> None:
+    user = await site.service.register(somebody(1))
+    await page.goto(f"/unsubscribe/{site.service.links.token(UserId(user.id), Kind.BIRTHDAY, 0)}")
+    await page.get_by_role("button", name="No more birthday messages").wait_for()
+
+
+async def _got_out(site: Site, page: Page) -> None:
+    await _way_out(site, page)
+    await page.get_by_role("button", name="No more birthday messages").click()
+    await page.get_by_role("heading", name="You have got out").wait_for()
+
+
 async def _away(site: Site, page: Page) -> None:
     site.service.store.is_reachable = False
     await page.goto("/")
@@ -216,5 +241,9 @@ VIEWS: Mapping[str, Callable[[Site, Page], Awaitable[None]]] = {
     "paused-channel": _paused_channel,
     "braked": _braked,
     "braked-channel": _braked_channel,
+    "not-logged-in": _not_logged_in,
+    "spent-link": _spent_link,
+    "way-out": _way_out,
+    "got-out": _got_out,
     "away": _away,
 }
