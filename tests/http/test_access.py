@@ -1,5 +1,6 @@
 """Who may ask what: keys, their scopes, and the sessions of browsers."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from http import HTTPStatus
@@ -8,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 from litestar import get
+from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 from structlog.typing import EventDict
 
@@ -29,6 +31,15 @@ OPEN = {
     "GET /health/live",
     "GET /health/ready",
     "GET /health/scheduler",
+}
+OPEN_BESIDE = {
+    "GET /login",  # a link, once
+    "GET /page/assets/{file_path}",
+    "GET /schema",
+    "GET /schema/openapi.json",
+    "GET /schema/{path}",  # where nothing is
+    "GET /unsubscribe/{token}",  # the link in a message
+    "POST /unsubscribe/{token}",
 }
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -92,6 +103,20 @@ def test_every_route_refuses_without_a_key_and_without_its_scope(stranger: Api, 
             if not may:
                 problem(answer, HTTPStatus.FORBIDDEN)
                 assert f'error="insufficient_scope", scope="{scope}"' in answer.headers["www-authenticate"]
+
+
+def test_beside_the_document_too_nothing_is_open_but_what_is_meant_to_be(stranger: Api) -> None:
+    found = set()
+    for route in create_app(use_cases_of(Service(), SchedulerState())).routes:
+        for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
+            for method in handler.http_methods - {"OPTIONS", "HEAD"}:
+                name = f"{method} {route.path_format}"
+                if needed_right(handler) is None:
+                    found.add(name)
+                else:
+                    answer = stranger(method, re.sub(r"\{\w+\}", "x", route.path_format))
+                    assert answer.status_code == HTTPStatus.UNAUTHORIZED, name
+    assert found == OPEN | OPEN_BESIDE
 
 
 def test_a_route_that_does_not_say_what_it_needs_is_for_admins() -> None:
