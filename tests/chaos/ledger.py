@@ -12,6 +12,8 @@ _STEPS = {
     "RETRYING": ("SENDING", "EXPIRED", "CANCELLED", "SKIPPED", "UNKNOWN"),
     "SENDING": ("SENT", "RETRYING", "FAILED", "UNKNOWN"),
 }
+# An outcome that is written over one that was known leaves the status as it was, more often than not.
+_OPEN = ", ".join(f"'{status}'" for status in _STEPS)
 _ALLOWED = ", ".join(f"('{old}', '{new}')" for old, news in _STEPS.items() for new in news)
 _AUDIT = f"""
     CREATE SCHEMA chaos;
@@ -23,7 +25,8 @@ _AUDIT = f"""
     END $$;
     CREATE TRIGGER zz_chaos_note AFTER UPDATE ON messages FOR EACH ROW
     WHEN (
-        (OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN ({_ALLOWED})) OR NEW.fence < OLD.fence
+        (OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN ({_ALLOWED}))
+        OR OLD.status NOT IN ({_OPEN}) OR NEW.fence < OLD.fence
     )
     EXECUTE FUNCTION chaos.note();
 """
