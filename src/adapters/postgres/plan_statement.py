@@ -35,7 +35,8 @@ _NEAR_TABLE = """
 # What the ledger holds of all of them is read in one pass through each month: a look-up in a dozen months for each
 # would cost several times what the message does. The few who have had a greeting not long ago are looked up.
 
-# Rows are added in the order in which users are locked, and by every plan in the same.
+# Rows are added in the order in which users are locked, and by every plan in the same. OFFSET 0 has a rival looked up
+# once for each.
 PLAN = text(f"""
     WITH zone_table AS MATERIALIZED (
         SELECT * FROM unnest(
@@ -61,6 +62,7 @@ PLAN = text(f"""
     ), missing AS MATERIALIZED (
         SELECT * FROM candidate
         WHERE (occasion_on, user_id, kind) NOT IN (SELECT occasion_on, user_id, kind FROM near)
+        ORDER BY user_id, occasion_on, kind
     ), owed AS MATERIALIZED (
         SELECT c.*, CASE c.kind
             WHEN 'BIRTHDAY' THEN extract(year FROM c.occasion_on)::int - u.birthday_year
@@ -88,23 +90,27 @@ PLAN = text(f"""
         ORDER BY u.id, c.occasion_on, c.kind
         FOR SHARE OF u
     ), judged AS (
-        SELECT o.*, CASE
-            WHEN o.is_declined OR rivals.has_greeted THEN 'SKIPPED'
-            WHEN o.expires_at <= CAST(:now AS timestamptz) THEN 'EXPIRED'
+        SELECT r.*, CASE
+            WHEN r.is_declined OR r.rival = 'greeted' THEN 'SKIPPED'
+            WHEN r.expires_at <= CAST(:now AS timestamptz) THEN 'EXPIRED'
             ELSE 'SCHEDULED'
         END AS status
-        FROM owed o CROSS JOIN LATERAL (
-            SELECT
-                bool_or(m.status IN ('SENT', 'UNKNOWN') OR m.may_have_arrived) AS has_greeted,
-                bool_or(m.status = 'SENDING') AS is_greeting
-            FROM messages m
-            WHERE (o.user_id, o.kind) IN (SELECT user_id, kind FROM near WHERE is_rival)
-              AND {_NEAR_TABLE} AND m.user_id = o.user_id AND m.kind = o.kind
-              AND m.occasion_on <> o.occasion_on
-              AND m.occasion_on > o.occasion_on - CAST(:guard_days AS integer)
-              AND m.occasion_on < o.occasion_on + CAST(:guard_days AS integer)
-        ) AS rivals
-        WHERE rivals.is_greeting IS NOT TRUE
+        FROM (
+            SELECT o.*, CASE WHEN (o.user_id, o.kind) IN (SELECT user_id, kind FROM near WHERE is_rival) THEN (
+                SELECT CASE
+                    WHEN bool_or(m.status = 'SENDING') THEN 'greeting'
+                    WHEN bool_or(m.status IN ('SENT', 'UNKNOWN') OR m.may_have_arrived) THEN 'greeted'
+                END
+                FROM messages m
+                WHERE {_NEAR_TABLE} AND m.user_id = o.user_id AND m.kind = o.kind
+                  AND m.occasion_on <> o.occasion_on
+                  AND m.occasion_on > o.occasion_on - CAST(:guard_days AS integer)
+                  AND m.occasion_on < o.occasion_on + CAST(:guard_days AS integer)
+            ) END AS rival
+            FROM owed o
+            OFFSET 0
+        ) r
+        WHERE r.rival IS DISTINCT FROM 'greeting'
     ), added AS (
         INSERT INTO messages (
             occasion_on, user_id, kind, status, reason, due_at, expires_at, timezone, wall_time, years,
