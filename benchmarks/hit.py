@@ -19,6 +19,7 @@ import attrs
 
 from benchmarks.http_client import Answer, Connection
 from benchmarks.people import PEOPLE, documents, zipf
+from benchmarks.processor import used_s
 from benchmarks.report import Bars, Report, Spread, Table
 from benchmarks.rivals import LIMIT, OPEN, OURS, RIVALS, WITHOUT, Rival
 from benchmarks.running import Running, running_program
@@ -77,13 +78,15 @@ async def measure(plan: Plan) -> Report:
                 stack.enter_async_context(
                     running_program(
                         rival.command,
-                        stage.servers.with_redis_database(number),
+                        # Ours have one cache together: on one PostgreSQL each would find those of the others
+                        # behind, and begin anew.
+                        stage.servers.with_redis_database(0 if rival.is_ours else number),
                         rival.settings,
                         cached=rival.is_cached,
                         cpu=stage.cpu,
                     )
                 )
-                for number, rival in enumerate(present)
+                for number, rival in enumerate(present, start=1)
             )
         )
         contestants = [
@@ -108,7 +111,11 @@ async def _turn(
         await _wait_until_awake(contestant, next(iter(expected)))
         until = time.monotonic() + seconds
         checking = asyncio.create_task(_compare(contestant, expected, until))
-        contestant.samples.append(await put_load(contestant.running.port, paths, seconds, contestant.headers))
+        pid = contestant.running.process.pid
+        before_s = used_s([pid])
+        sample = await put_load(contestant.running.port, paths, seconds, contestant.headers)
+        contestant.processor_us.append((used_s([pid]) - before_s) / sample.requests * 1e6)
+        contestant.samples.append(sample)
         await checking
     finally:
         contestant.running.pause()
@@ -189,7 +196,7 @@ def _report(contestants: Sequence[_Contestant], absent: Mapping[Rival, str], pla
             (
                 other
                 for other in found
-                if not other.is_ours and other is not LIMIT and "Node" not in other.what
+                if not other.is_ours and other.knows_people and "Node" not in other.what
             ),
             key=lambda other: per_s[other].median,
             default=LIMIT,

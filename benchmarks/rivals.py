@@ -70,11 +70,23 @@ LIMIT = _peer(
 OURS = _ours("ours", "**ours**, with keys and limits")
 OPEN = _ours("open", "ours, without keys (`BIRTHDAYS_AUTH=off`)", BIRTHDAYS_AUTH="off")
 WITHOUT = _ours("without", "ours, without a cache", is_cached=False)
+COPYING = attrs.evolve(
+    _ours("copying", "ours, with copies in the process (a trial; may be stale for a second)"),
+    command=[sys.executable, "-m", "benchmarks.peers.copying_trial", "serve"],
+)
 RIVALS: Sequence[Rival] = (
     LIMIT,
     OURS,
     OPEN,
     WITHOUT,
+    COPYING,
+    _peer(
+        "constant_granian",
+        "the limit's route on granian",
+        "granian",
+        is_cached=False,
+        knows_people=False,
+    ),
     _peer("uncached", "Litestar and asyncpg, no cache", is_cached=False),
     _peer("plain", "Litestar and redis-py, cache aside by hand"),
     _peer("litestar", "Litestar's response cache"),

@@ -1,17 +1,19 @@
 """The connection to PostgreSQL, its migrations, its clock, and what its errors mean."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -22,6 +24,8 @@ _MIGRATION_LOCK = 0x62697274
 POOL_SIZE = 10
 _CONNECT_TIMEOUT_S = 5.0
 _POOL_TIMEOUT_S = 5.0
+_ASKED_AFTER_S = 5.0
+"""A connection that nobody has used for so long is asked first whether it still leads anywhere."""
 _SHUTDOWN_CODES = ("57P01", "57P02", "57P03")
 
 
@@ -60,12 +64,11 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, by_index: bool = False)
     if parsed.get_backend_name() not in {"postgresql", "postgres"} or not parsed.database:
         raise InvalidDatabaseUrl
     encryption, rest = _options(parsed.query)
-    return create_async_engine(
+    engine = create_async_engine(
         parsed.set(drivername="postgresql+asyncpg", query=rest),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_POOL_TIMEOUT_S,
-        pool_pre_ping=True,
         pool_use_lifo=by_index,  # the last one has its plans over dozens of months made; each new one makes its own
         hide_parameters=True,  # they are people's names and birthdays
         connect_args={
@@ -81,6 +84,31 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, by_index: bool = False)
             },
         },
     )
+    _look_before_use(engine)
+    return engine
+
+
+def _look_before_use(engine: AsyncEngine) -> None:
+    """Let no connection be used that is known to be closed.
+
+    The pool's own ``pool_pre_ping`` asks the server each time, which doubles the round trips of a read.
+    """
+    dialect = engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def note_use(_connection: Any, record: Any) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def look(connection: Any, record: Any, _proxy: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise InvalidatePoolError
+        if time.monotonic() - record.info.get("used_at", time.monotonic()) < _ASKED_AFTER_S:
+            return
+        try:
+            dialect.do_ping(connection)
+        except (dialect.loaded_dbapi.Error, OSError) as error:
+            raise InvalidatePoolError from error
 
 
 def _options(query: Mapping[str, Sequence[str] | str]) -> tuple[SSLContext | str | None, dict[str, Any]]:
@@ -120,11 +148,19 @@ def constraint_name(error: DBAPIError) -> str | None:
     return getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
 
 
+_autocommitting: WeakKeyDictionary[AsyncEngine, AsyncEngine] = WeakKeyDictionary()
+"""Made once each: making one takes a third of the time of a look-up."""
+
+
 @asynccontextmanager
 async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Lend a connection outside any transaction of ours; raises StoreUnavailable."""
+    autocommitting = _autocommitting.get(engine)
+    if autocommitting is None:
+        autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
+        _autocommitting[engine] = autocommitting
     try:
-        async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        async with autocommitting.connect() as connection:
             yield connection
     except Exception as error:
         if means_unavailable(error):
