@@ -194,7 +194,7 @@ async def test_a_plan_looks_up_those_alone_who_had_a_greeting_not_long_ago(ledge
     nodes = await _nodes_of_plan(ledger, parameters)
     async with ledger.connect() as connection:
         await connection.execute(BY_LOOK_UPS)
-        planned: dict[str, int] = dict((await connection.execute(PLAN, parameters)).tuples().all())
+        planned = {row[0]: row[1] for row in await connection.execute(PLAN, parameters)}
     assert planned == {"SCHEDULED": _ROWS - sent, "SKIPPED": sent}
     assert max(node["Actual Loops"] for node in nodes if _is_read(node, "messages_")) == sent
 
