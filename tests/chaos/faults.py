@@ -8,6 +8,7 @@ from random import Random
 
 import attrs
 
+from tests.chaos import ledger
 from tests.chaos.provider import STILL_S
 from tests.chaos.site import ANSWER_WITHIN_S, Site
 from tests.faults.cluster import Process
@@ -45,9 +46,10 @@ async def pause_process(scene: Scene) -> None:
 
 
 async def pause_process_beyond_its_leases(scene: Scene) -> None:
-    """With messages in hand if any are due: it would seldom be met between a claim and its completion else."""
+    """With messages in hand: it would seldom be met between a claim and its completion else."""
     scene.site.provider.send_signal(signal.SIGUSR2)
-    await scene.wait(0.5 * STILL_S, 0.8 * STILL_S)
+    await scene.site.ask(ledger.hurry)
+    await scene.wait(0.4 * STILL_S, 0.6 * STILL_S)
     await _pause(scene, scene.site.lease_s + 2.5, scene.site.lease_s + 5)
 
 

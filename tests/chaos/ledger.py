@@ -31,6 +31,15 @@ _AUDIT = f"""
     EXECUTE FUNCTION chaos.note();
 """
 
+_HURRY = """
+    UPDATE messages m SET due_at = clock_timestamp(), expires_at = clock_timestamp() + interval '1 day'
+    FROM (
+        SELECT occasion_on, user_id, kind FROM messages
+        WHERE status = 'SCHEDULED' AND due_at > clock_timestamp() LIMIT 400 FOR UPDATE SKIP LOCKED
+    ) s
+    WHERE m.occasion_on = s.occasion_on AND m.user_id = s.user_id AND m.kind = s.kind
+"""
+
 
 @attrs.frozen
 class Row:
@@ -48,7 +57,14 @@ async def audit(connection: Connection) -> None:
 
 async def pause(connection: Connection) -> None:
     """Have nothing leave until ``resume``, as if the provider had asked for it."""
-    await connection.execute("INSERT INTO channels (name, paused_until) VALUES ('webhook', 'infinity')")
+    await connection.execute(
+        "INSERT INTO channels (name, paused_until) VALUES ('webhook', clock_timestamp() + interval '1 day')"
+    )
+
+
+async def hurry(connection: Connection) -> None:
+    """Let some of what waits for its instant be due now, all at once."""
+    await connection.execute(_HURRY)
 
 
 async def resume(connection: Connection) -> None:

@@ -24,7 +24,7 @@ import uvloop
 
 from tests.chaos.book import Entry, Fate, read_book
 
-STILL_S = 0.6
+STILL_S = 0.8
 _SLOW_MOST_S = 0.6
 
 
