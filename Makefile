@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check faults faults-cluster chaos schema-test fuzz audit bench screenshots format requirements clean
+.PHONY: help setup run test check faults faults-cluster chaos schema-test fuzz real-files image-test audit bench screenshots format requirements clean
 
 help: ## list what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,12 @@ schema-test: setup ## ask the running service whatever its document allows, EXAM
 
 fuzz: setup ## look for bytes that the parsers stumble over, for SECONDS=300, led by coverage
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),300)
+
+real-files: setup ## import real files of people that lie in FOLDER, and list every count and refusal
+	@$(BIN)/python -m tests.real_files $(FOLDER)
+
+image-test: setup ## carry out the steps of the image in a folder, for who has no Docker, and run what comes of it
+	@$(BIN)/python -m tests.deploy
 
 audit: setup ## look the pinned dependencies up among known vulnerabilities; needs the network
 	@test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && \

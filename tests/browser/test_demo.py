@@ -57,6 +57,9 @@ async def test_the_clock_obeys_and_what_has_left_can_be_read(page: Page, tmp_pat
         await page.goto(address)
         await expect(page.locator("#clock")).to_contain_text("Fri 26 Feb 2027, 00:00 UTC")
         await expect(page.locator("#outbox")).to_contain_text("Nothing has left yet.")
+        for button, speed in (("Faster", "2.0"), ("Slower", "1.0")):
+            await page.get_by_role("button", name=button).click()
+            await expect(page.locator("#controls")).to_contain_text(f"running at {speed} times as fast.")
         await page.get_by_role("button", name="Stop the clock").click()
         await expect(page.locator("#controls")).to_contain_text("paused")
         await page.get_by_role("button", name="To 28 February").click()

@@ -81,7 +81,7 @@ def test_an_import_of_another_program_s_file_is_undone(service: RunningService, 
     assert "1 created" in done.stdout
     import_id = done.stderr.split()[-1]
     undone = service.command("undo", import_id)
-    assert undone.stdout.startswith("1 people as before"), undone.stderr
+    assert undone.stdout.startswith("1 person as before"), undone.stderr
     again = service.command("undo", import_id)
     assert (again.exit_code, "no such import" in again.stderr) == (1, True)
 

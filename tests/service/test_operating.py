@@ -143,6 +143,33 @@ def test_messages_are_listed_page_by_page_and_decided_on(service: RunningService
         assert "She is on leave." in api.get(f"/page/messages/{key}").text
 
 
+def test_the_trail_is_shown_of_all_and_of_one_person_without_values(
+    service: RunningService, ada: str
+) -> None:
+    with service.api as api:
+        bob = api.post("/users", json={**ADA, "email": "bob@example.com"}).json()["id"]
+        api.patch(f"/users/{ada}", json={"timezone": "Europe/Paris"})
+        api.patch(f"/users/{ada}", json={"timezone": "Europe/London"})
+        [key] = [one["key"] for one in told(service, "messages", "--user", bob) if one["kind"] == "BIRTHDAY"]
+    assert service.command("cancel", key, "--reason", "He asked for it.").exit_code == 0
+    done = told(service, "audit", "--user", bob)
+    assert [(one["action"], one["messageKey"], one["reason"]) for one in done] == [
+        ("cancel", key, "He asked for it."),
+        ("register", None, None),
+    ]
+    assert {one["userId"] for one in done} == {bob}
+    assert {(one["actorKind"], one["actorName"].partition(" in ")[0]) for one in done} == {
+        ("key", "command line")
+    }
+    assert len(told(service, "audit", "--limit", "3")) == 3
+    shown = service.command("audit").stdout
+    assert "key command line in" in shown
+    assert "change" in shown
+    assert "timezone" in shown
+    for value in ("Ada", "Lovelace", "example.com", "Europe/", "1990"):
+        assert value not in shown
+
+
 def test_a_test_message_arrives_marked(service: RunningService) -> None:
     done = service.command("test-send", "-", typed="operator@example.com\n")
     assert done.stdout == "The channel maildir has taken it over.\n", done.stderr
