@@ -1,6 +1,9 @@
 """How long the plan takes: the busiest day of a million people, and a hundred thousand messages of one instant.
 
 python -m benchmarks.planning [--people 1000000] [--at-once 100000]
+
+Beside the limit: as many finished rows, from one table into another that has the columns, constraints and indexes of
+the ledger's month and nothing else. The ratio is what it costs to find out who is owed what, whatever the machine.
 """
 
 import argparse
@@ -9,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 import uvloop
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres import partitions
@@ -28,11 +32,37 @@ async def _tell_nobody(_events: Sequence[Event]) -> None:
 
 async def _timed(engine: AsyncEngine, what: str, on: date) -> None:
     plan = PlanMessages(lambda: PostgresUnitOfWork(engine, _tell_nobody), POLICY)
+    took_s = []
     for turn in ("first", "again"):
         began = time.perf_counter()
         report = await plan(on, on)
-        passed_s = time.perf_counter() - began
-        print(f"{what}, {turn}: {report.scheduled:>7,} messages in {passed_s * 1000:,.0f} ms", flush=True)
+        took_s.append(time.perf_counter() - began)
+        print(f"{what}, {turn}: {report.scheduled:>7,} messages in {took_s[-1] * 1000:,.0f} ms", flush=True)
+    limit_s = await _limit(engine, on)
+    print(
+        f"{what}: finished rows into such a table in {limit_s * 1000:,.0f} ms,"
+        f" the plan took {took_s[0] / limit_s:.1f} times as long",
+        flush=True,
+    )
+
+
+async def _limit(engine: AsyncEngine, on: date) -> float:
+    """Return how many seconds it takes to put as many rows into such a table."""
+    month = f"messages_{on:%Y_%m}"
+    async with engine.begin() as connection:
+        for statement in (
+            "DROP TABLE IF EXISTS bare, finished",
+            f"CREATE TABLE bare (LIKE {month} INCLUDING ALL)",
+            f"CREATE TABLE finished AS SELECT * FROM {month} WHERE occasion_on = '{on}'",
+        ):
+            await connection.execute(text(statement))
+    await vacuum(engine)
+    began = time.perf_counter()
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("INSERT INTO bare SELECT * FROM finished ORDER BY occasion_on, user_id, kind")
+        )
+    return time.perf_counter() - began
 
 
 async def measure(arguments: argparse.Namespace) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
 import attrs
 
+from tests.chaos import ledger
+from tests.chaos.provider import STILL_S
 from tests.chaos.site import ANSWER_WITHIN_S, Site
 from tests.faults.cluster import Process
 from tests.faults.truth import LOST, connected, until_up
@@ -43,6 +46,10 @@ async def pause_process(scene: Scene) -> None:
 
 
 async def pause_process_beyond_its_leases(scene: Scene) -> None:
+    """With messages in hand: it would seldom be met between a claim and its completion else."""
+    scene.site.provider.send_signal(signal.SIGUSR2)
+    await scene.site.ask(ledger.hurry)
+    await scene.wait(0.4 * STILL_S, 0.6 * STILL_S)
     await _pause(scene, scene.site.lease_s + 2.5, scene.site.lease_s + 5)
 
 
@@ -112,7 +119,7 @@ OF_PROCESSES = (
     Fault("process killed", kill_process, 3),
     Fault("process stopped by SIGTERM", stop_process),
     Fault("process paused", pause_process, 2),
-    Fault("process paused beyond its leases", pause_process_beyond_its_leases, 2),
+    Fault("process paused beyond its leases", pause_process_beyond_its_leases, 3),
     Fault("process paused, then killed", kill_paused_process),
 )
 OF_SERVERS = (

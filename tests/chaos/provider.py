@@ -1,5 +1,7 @@
 """A provider that messages are posted to: it misbehaves as a seed says, until it is told to be well (SIGUSR1).
 
+Told to stand still (SIGUSR2), it answers nobody for a moment.
+
 python -m tests.chaos.provider --port 8080 --book book --seed 1 --deduplicates: it knows a key again, or not.
 """
 
@@ -22,6 +24,7 @@ import uvloop
 
 from tests.chaos.book import Entry, Fate, read_book
 
+STILL_S = 0.8
 _SLOW_MOST_S = 0.6
 
 
@@ -67,6 +70,7 @@ class Provider:
     is_well: bool = False
     accepted: set[str] = attrs.field(factory=set)
     requests: Counter[str] = attrs.field(factory=Counter)
+    _still_until: float = 0.0
 
     def take(self, key: str, occasion: str) -> tuple[Whim, float]:
         """Decide on a request and write it down; return how to answer it, and after how long."""
@@ -78,7 +82,8 @@ class Provider:
         elif fate is Fate.ACCEPTED:
             self.accepted.add(key)
         os.write(self.book, Entry(time.time(), key, occasion, whim.name, fate).line().encode("ascii"))
-        return whim, dice * _SLOW_MOST_S if whim.is_slow else 0.0
+        still_s = max(0.0, self._still_until - time.monotonic())
+        return whim, max(still_s, dice * _SLOW_MOST_S if whim.is_slow else 0.0)
 
     def _whim(self, occasion: str) -> tuple[Whim, float]:
         if self.is_well:
@@ -94,6 +99,10 @@ class Provider:
 
     def be_well(self) -> None:
         self.is_well = True
+
+    def stand_still(self) -> None:
+        """Take what comes, and answer later."""
+        self._still_until = time.monotonic() + STILL_S
 
 
 class _Data(msgspec.Struct):
@@ -184,6 +193,7 @@ async def _serve(port: int, path: Path, seed: int, harshness: float, *, deduplic
     provider.accepted |= {entry.key for entry in read_book(path) if entry.fate is Fate.ACCEPTED}
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, provider.be_well)
+    loop.add_signal_handler(signal.SIGUSR2, provider.stand_still)
     server = await loop.create_server(lambda: Connection(provider), "127.0.0.1", port)
     await server.serve_forever()
 

@@ -1,39 +1,88 @@
-"""A provider that takes messages and never answers holds up nothing but its own messages."""
+"""A provider that takes messages and never answers, or wants to be left alone, holds up nothing but its own."""
 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.memory.channel import MemoryChannel
 from domain.message import Status
-from entrypoints.scheduler import bounds
+from entrypoints.scheduler import bounds, loop
+from entrypoints.scheduler.loop import Scheduler
 from tests.entrypoints.test_scheduler_clock import scheduler_of, until
 from tests.use_cases.service import Service
 
 NINE = datetime(2027, 3, 14, 8, tzinfo=UTC)
+ADA = {"first_name": "Ada", "last_name": "Lovelace", "timezone": "Europe/Berlin", "birthday": "--03-14"}
+PEOPLE, BATCH = 10, 2
 
 
 async def test_planning_and_the_care_of_the_ledger_go_on_while_the_channel_hangs() -> None:
     service = Service()
-    ada = {"first_name": "Ada", "last_name": "Lovelace", "timezone": "Europe/Berlin"}
-    await service.register({**ada, "email": "ada@example.com", "birthday": "--03-14"})
+    await service.register({**ADA, "email": "ada@example.com"})
     service.channel.hang()
     service.at(NINE)
     scheduler = scheduler_of(service)
-    running = asyncio.create_task(scheduler.run(asyncio.Event()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(5), _running(scheduler):
         await until(lambda: len(service.channel.batches) == 1)
-        await service.register({**ada, "email": "bob@example.com", "birthday": "--03-18"})
+        await service.register({**ADA, "email": "bob@example.com", "birthday": "--03-18"})
         service.at(NINE + timedelta(days=3, hours=1))
         await until(lambda: _statuses(service) == {Status.SENDING: 1, Status.SCHEDULED: 1})
-    assert scheduler.state.last_plan_at == NINE + timedelta(days=3, hours=1)
-    assert len(service.channel.batches) == 1, "the first one hangs still"
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+        assert scheduler.state.last_plan_at == NINE + timedelta(days=3, hours=1)
+        assert len(service.channel.batches) == 1, "the first one hangs still"
+
+
+async def test_a_process_with_another_channel_sends_the_rest_and_what_the_one_that_hangs_had_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "KEEP_EVERY_S", 0.02)
+    monkeypatch.setattr(loop, "LOOK_EVERY_S", 0.02)
+    service, other = await _two_channels()
+    service.channel.hang()
+    async with asyncio.timeout(5), _running(scheduler_of(service)):
+        await until(lambda: len(service.channel.batches) == 1)
+        async with _running(scheduler_of(other)):
+            await until(lambda: _statuses(service) == {Status.SENDING: BATCH, Status.SENT: PEOPLE - BATCH})
+            service.let_leases_run_out()
+            await until(lambda: _statuses(service) == {Status.SENT: PEOPLE})
+    assert len(other.channel.reached) == PEOPLE
+    assert len(service.channel.batches) == 1, "it hangs still"
+
+
+async def test_a_process_with_another_channel_sends_the_rest_while_one_wants_to_be_left_alone() -> None:
+    service, other = await _two_channels()
+    service.channel.fail_for_now(timedelta(minutes=10))
+    first, second = scheduler_of(service), scheduler_of(other)
+    async with asyncio.timeout(5), _running(first):
+        await until(lambda: first.state.is_paused)
+        async with _running(second):
+            await until(lambda: _statuses(service) == {Status.RETRYING: BATCH, Status.SENT: PEOPLE - BATCH})
+        assert (first.state.is_paused, second.state.is_paused) == (True, False)
+    assert len(other.channel.reached) == PEOPLE - BATCH
+
+
+async def _two_channels() -> tuple[Service, Service]:
+    """Return two processes over one ledger in which a few messages are due, each with a channel of its own."""
+    service = Service(channel=MemoryChannel(name="first", batch_size=BATCH))
+    other = Service(clock=service.clock, channel=MemoryChannel(name="second", batch_size=BATCH))
+    other.store = service.store
+    await service.register_many(PEOPLE, ADA)
+    service.at(NINE)
+    return service, other
+
+
+@contextlib.asynccontextmanager
+async def _running(scheduler: Scheduler) -> AsyncIterator[None]:
+    running = asyncio.create_task(scheduler.run(asyncio.Event()))
+    try:
+        yield
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
 
 async def test_a_store_that_does_not_answer_is_given_up_and_asked_again(

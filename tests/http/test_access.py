@@ -22,6 +22,7 @@ from entrypoints.http.app import create_app
 from entrypoints.http.login import AFTER_LOGIN
 from entrypoints.http.use_cases import UseCases
 from tests.http.document import Operation, operations
+from tests.http.pages import checked
 from tests.http.world import ADA, ADMIN, NO_MESSAGE, NOBODY, Api, app_of, client_of, problem, use_cases_of
 from tests.use_cases.service import Service
 
@@ -248,6 +249,15 @@ class TestBrowser:
         stranger.client.cookies.clear()
         problem(stranger("GET", link, follow_redirects=False), HTTPStatus.UNAUTHORIZED)
         assert stranger.get("/users").status_code == HTTPStatus.UNAUTHORIZED
+
+    def test_who_reads_pages_is_told_on_a_page_how_to_get_in(self, stranger: Api, link: str) -> None:
+        stranger("GET", link, follow_redirects=False)
+        stranger.client.cookies.clear()
+        spent = stranger.get(link, Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+        assert "This link was used before" in checked(spent, HTTPStatus.UNAUTHORIZED)
+        shown = checked(stranger.get("/"), HTTPStatus.UNAUTHORIZED)
+        assert "not logged in. &#39;birthdays login&#39; prints a link" in shown
+        assert problem(stranger.get("/users"), HTTPStatus.UNAUTHORIZED)["detail"].startswith("Send a key")
 
     def test_a_link_ends_after_an_hour_and_a_session_after_twelve(
         self, stranger: Api, link: str, access: Access

@@ -73,7 +73,7 @@ async def test_every_look_at_the_ledger_is_by_an_index(filled: AsyncEngine) -> N
         assert "status_due_at_idx" in indexes(latest)
         due = await plan_of(connection, DUE, window)
         assert looked_at(due, "messages") <= a_day
-        assert "coalesce_idx" in indexes(due)
+        assert "coalesce_expires_at_idx" in indexes(due)
         coming = await plan_of(connection, NEXT, {**window, "limit": 20})
         assert looked_at(coming, "messages") <= a_day + 20
         days = [date(2027, 3, 12), date(2027, 3, 11)]

@@ -153,7 +153,7 @@ async def test_an_outcome_costs_a_look_up_by_its_key_whatever_the_statistics_say
 
 
 @pytest.mark.parametrize("is_known", (True, False), ids=("with statistics", "without statistics"))
-async def test_a_plan_looks_up_each_message_also_in_a_month_that_was_empty(
+async def test_a_plan_passes_through_each_month_once_also_through_one_that_was_empty(
     ledger: AsyncEngine, *, is_known: bool
 ) -> None:
     """Statistics of messages are from before the plan, as they are whenever a plan is repeated.
@@ -169,16 +169,43 @@ async def test_a_plan_looks_up_each_message_also_in_a_month_that_was_empty(
         await connection.execute(text("VACUUM (ANALYZE) messages"))
     table = zone_table(POLICY, PI_DAY, PI_DAY, [BERLIN])
     parameters = {**plan_parameters(table, POLICY, ALL_SHARDS), "now": START}
-    async with ledger.begin() as connection, asyncio.timeout(60):
+    for turn in ("first", "again"):
+        nodes = await _nodes_of_plan(ledger, parameters)
+        assert max(_rows_read(node) for node in nodes) <= 2 * _ROWS, turn
+        of_ledger = [node for node in nodes if _is_read(node, "messages_")]
+        assert of_ledger, turn
+        assert max(node["Actual Loops"] for node in of_ledger) == 1, turn
+        if turn == "first":
+            async with ledger.begin() as connection, asyncio.timeout(60):
+                await connection.execute(BY_LOOK_UPS)
+                assert (await connection.execute(PLAN, parameters)).all() == [("SCHEDULED", _ROWS)]
+
+
+async def test_a_plan_looks_up_those_alone_who_had_a_greeting_not_long_ago(ledger: AsyncEngine) -> None:
+    """Every person of the ledger has a message in another month, of which a few have been sent."""
+    async with ledger.begin() as connection:
+        await connection.execute(text("DELETE FROM messages WHERE occasion_on = '2027-03-14'"))
+        await connection.execute(
+            text("UPDATE messages SET status = 'CANCELLED' WHERE occasion_on <> '2027-02-05'")
+        )
+        sent = await connection.scalar(text("SELECT count(*) FROM messages WHERE status = 'SENT'"))
+    table = zone_table(POLICY, PI_DAY, PI_DAY, [BERLIN])
+    parameters = {**plan_parameters(table, POLICY, ALL_SHARDS), "now": START}
+    nodes = await _nodes_of_plan(ledger, parameters)
+    async with ledger.connect() as connection:
         await connection.execute(BY_LOOK_UPS)
-        assert (await connection.execute(PLAN, parameters)).all() == [("SCHEDULED", _ROWS)]
+        planned = {row[0]: row[1] for row in await connection.execute(PLAN, parameters)}
+    assert planned == {"SCHEDULED": _ROWS - sent, "SKIPPED": sent}
+    assert max(node["Actual Loops"] for node in nodes if _is_read(node, "messages_")) == sent
+
+
+async def _nodes_of_plan(ledger: AsyncEngine, parameters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Plan everybody, take it back, and return what PostgreSQL did."""
     async with ledger.connect() as connection, asyncio.timeout(60):
         await connection.execute(BY_LOOK_UPS)
-        found = (
-            await connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {PLAN.text}"), parameters)
-        ).scalar_one()
-    plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
-    assert max(_rows_read(node) for node in _nodes(plan)) <= 2 * _ROWS
+        explained = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {PLAN.text}")
+        found = (await connection.execute(explained, parameters)).scalar_one()
+    return list(_nodes((json.loads(found) if isinstance(found, str) else found)[0]["Plan"]))
 
 
 async def _forget_statistics(ledger: AsyncEngine, *tables: str) -> None:
@@ -211,6 +238,11 @@ def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield plan
     for part in plan.get("Plans", ()):
         yield from _nodes(part)
+
+
+def _is_read(node: Mapping[str, Any], table: str) -> bool:
+    is_of_table = str(node.get("Relation Name", "")).startswith(table)
+    return is_of_table and node["Node Type"] != "ModifyTable" and node["Actual Loops"] > 0
 
 
 def _rows_read(node: Mapping[str, Any]) -> float:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.service.canaries import dump
-from tests.service.running import RunningService, free_port, run_command, running
+from tests.service.running import RunningService, free_port, run_command, running, running_from_nothing
 
 pytestmark = pytest.mark.servers
 
@@ -25,7 +25,7 @@ def status(service: RunningService, text: str, path: str = "/users") -> int:
 
 
 def test_the_first_start_shows_a_key_once_and_every_start_a_link_for_the_browser(tmp_path: Path) -> None:
-    with running(tmp_path / "var") as service:
+    with running_from_nothing(tmp_path / "var") as service:
         printed = service.log.read_text()
         [first], [link] = FIRST.findall(printed), LINK.findall(printed)
         assert f"curl -H 'Authorization: Bearer {first}' http://127.0.0.1:{service.port}/users" in printed
@@ -56,8 +56,8 @@ def test_the_first_start_shows_a_key_once_and_every_start_a_link_for_the_browser
         assert status(service, rotated) in {httpx.codes.OK, httpx.codes.UNAUTHORIZED}, (
             "believed a little longer"
         )
-        assert service.command("keys", "revoke", id_).returncode == 0
-        assert service.command("keys", "revoke", "0" * 12).returncode == 1
+        assert service.command("keys", "revoke", id_).exit_code == 0
+        assert service.command("keys", "revoke", "0" * 12).exit_code == 1
         assert "/login?token=bday_" in service.command("login").stdout
         done = json.loads(service.command("audit", "--json").stdout)
         account = pwd.getpwuid(os.getuid()).pw_name

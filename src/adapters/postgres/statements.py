@@ -165,16 +165,20 @@ def reap(limit: int, shard: Shard, *, retries: bool) -> str:
 
 
 def expire(limit: int, shard: Shard) -> str:
-    """Return the statement that ends what missed its window, those that missed it first."""
+    """Return the statement that ends what missed its window, of what has been due for longest.
+
+    Nothing misses its window that was not due before, nor waits for an attempt beyond it.
+    """
     return f"""
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     late AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind
         FROM messages m
         WHERE {OPEN}
+          AND {WANTED_AT} <= (SELECT now FROM clock)
           AND m.expires_at <= (SELECT now FROM clock)
           {in_shard(shard)}
-        ORDER BY m.expires_at
+        ORDER BY {WANTED_AT}
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
     )

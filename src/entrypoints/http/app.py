@@ -29,7 +29,7 @@ from entrypoints.http.imports import ImportController, UndoController
 from entrypoints.http.keys import KeyController
 from entrypoints.http.limits import Throttle
 from entrypoints.http.login import LoginController
-from entrypoints.http.messages import MessageController, SchedulerController, StoppedChannelController
+from entrypoints.http.messages import MessageController, SchedulerController
 from entrypoints.http.metrics import show_metrics
 from entrypoints.http.occasions import OccasionController
 from entrypoints.http.operations import COMPONENTS
@@ -97,7 +97,6 @@ def create_app(
             LoginController,
             MessageController,
             ChannelController,
-            StoppedChannelController,
             SchedulerController,
             TemplateController,
             HealthController,

@@ -1,4 +1,4 @@
-"""The route that tries out the channel."""
+"""The routes of the channel by which messages leave."""
 
 from http import HTTPStatus
 from typing import Literal
@@ -6,10 +6,13 @@ from typing import Literal
 from litestar import Controller, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Reference, RequestBody, Schema
+from litestar.params import FromPath
 
 from application.deliveries import Sent
+from application.errors import ChannelNotStopped
 from domain.access import Scope
 from domain.errors import InvalidField
+from entrypoints.http import documents
 from entrypoints.http.operations import operation, shown_example
 from entrypoints.http.requests import JSON, AnyRequest, read_object
 from entrypoints.http.resources import Resource
@@ -44,13 +47,12 @@ class TrialResource(Resource, frozen=True):
 
 
 class ChannelController(Controller):
-    """The channel by which messages leave."""
+    """The channel by which messages leave, and what an operator can do with it."""
 
-    path = "/channel"
     tags = ("channel",)
 
     @post(
-        "/test",
+        "/channel/test",
         operation_id="sendTestMessage",
         summary="Send a test message",
         status_code=HTTPStatus.OK,
@@ -82,3 +84,31 @@ class ChannelController(Controller):
         if isinstance(outcome, Sent):
             return TrialResource(name, "sent", None)
         return TrialResource(name, "not-sent", outcome.reason)
+
+    @post(
+        "/channels/{name:str}/resume",
+        operation_id="resumeChannel",
+        summary="Let a channel go on",
+        status_code=HTTPStatus.NO_CONTENT,
+        operation_class=operation(
+            needs=Scope.MESSAGES_ACT,
+            request=documents.WITH_REASON,
+            answer={},
+            refuses=(
+                HTTPStatus.BAD_REQUEST,
+                HTTPStatus.NOT_FOUND,
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            ),
+        ),
+    )
+    async def resume(
+        self, request: AnyRequest, name: FromPath[str], use_cases: NamedDependency[UseCases]
+    ) -> None:
+        """End a pause that the far side asked for, or confirm what the brake has found; why is kept."""
+        told = await read_object(request, {"reason"})
+        reason = told.get("reason")
+        if not isinstance(reason, str):
+            raise InvalidField("reason", "Say why, in a few words.")
+        if not await use_cases.resume_channel(name, reason):
+            raise ChannelNotStopped

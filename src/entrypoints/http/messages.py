@@ -7,9 +7,8 @@ from http import HTTPStatus
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Reference, RequestBody, Schema
-from litestar.params import FromPath
 
-from application.errors import ApplicationError, ChannelNotStopped
+from application.errors import ApplicationError
 from domain.access import Scope
 from domain.errors import InvalidField
 from domain.message import MessageKey, Status
@@ -144,41 +143,6 @@ class MessageController(Controller):
         return MessageResource.of(
             await use_cases.act_on_message.mark_sent(message_key, await _reason(request))
         )
-
-
-class StoppedChannelController(Controller):
-    """Channels, and what an operator can do."""
-
-    path = "/channels"
-    tags = ("messages",)
-
-    @post(
-        "/{name:str}/resume",
-        operation_id="resumeChannel",
-        summary="Let a channel go on",
-        status_code=HTTPStatus.NO_CONTENT,
-        operation_class=operation(
-            needs=Scope.MESSAGES_ACT,
-            request=documents.WITH_REASON,
-            answer={},
-            refuses=(
-                HTTPStatus.BAD_REQUEST,
-                HTTPStatus.NOT_FOUND,
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            ),
-        ),
-    )
-    async def resume(
-        self, request: AnyRequest, name: FromPath[str], use_cases: NamedDependency[UseCases]
-    ) -> None:
-        """End a pause that the far side asked for, or confirm what the brake has found; why is kept."""
-        told = await read_object(request, {"reason"})
-        reason = told.get("reason")
-        if not isinstance(reason, str):
-            raise InvalidField("reason", "Say why, in a few words.")
-        if not await use_cases.resume_channel(name, reason):
-            raise ChannelNotStopped
 
 
 class SchedulerController(Controller):
