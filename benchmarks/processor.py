@@ -28,5 +28,14 @@ def working_in(folder: Path) -> list[int]:
 
 def resident_mib(pid: int) -> float:
     """Return how much memory a process holds."""
+    return _status_mib(pid, "VmRSS:")
+
+
+def peak_mib(pid: int) -> float:
+    """Return how much memory a process has held at most."""
+    return _status_mib(pid, "VmHWM:")
+
+
+def _status_mib(pid: int, line: str) -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+    return int(status.partition(line)[2].split()[0]) / 1024

@@ -1,5 +1,7 @@
 """What all tests share: how hypothesis runs, and the servers of a test run."""
 
+import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -7,6 +9,11 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.servers import fresh_engine, running_postgres, running_valkey
+
+# Images of containers often forbid to keep bytecode: then each of the hundred processes that the tests start
+# would compile all of our sources anew, for seconds.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile(
     "default",

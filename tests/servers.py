@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import shutil
 import socket
 import tempfile
 import threading
@@ -20,6 +21,8 @@ from adapters.embedded.servers import embedded_postgres, embedded_valkey
 from adapters.postgres.database import migrate, open_engine
 
 _TEMPLATE = "migrated"
+_ROOM = 2 * 1024**3
+"""In bytes: some times what the servers of two workers come to use."""
 _numbers = itertools.count(1)
 
 
@@ -27,7 +30,7 @@ _numbers = itertools.count(1)
 def running_postgres() -> Iterator[str]:
     """Run a PostgreSQL of our own."""
     # Speed, not durability: what these tests ask of a crash, others ask of a durable server.
-    settings = {"fsync": "off", "max_connections": "200"}
+    settings = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB", "max_connections": "200"}
     with _running(lambda data: embedded_postgres(data, settings=settings)) as url:
         asyncio.run(_make_template(url))
         yield url
@@ -44,7 +47,7 @@ def running_valkey(settings: Mapping[str, str] | None = None) -> Iterator[str]:
 @contextmanager
 def _running(open_server: Callable[[DataFolder], AbstractAsyncContextManager[str]]) -> Iterator[str]:
     """Run a server on an event loop of its own, since every test has another."""
-    with tempfile.TemporaryDirectory(prefix="birthdays-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="birthdays-tests-", dir=_quick_folder()) as folder:
         started: Future[str] = Future()
         ended = threading.Event()
 
@@ -66,6 +69,13 @@ def _running(open_server: Callable[[DataFolder], AbstractAsyncContextManager[str
         finally:
             ended.set()
             thread.join()
+
+
+def _quick_folder() -> str | None:
+    """Return where files are kept in memory, if there is room: a new database has hundreds of them."""
+    memory = Path("/dev/shm")  # noqa: S108  # the folder in it has a name that nobody can guess
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > _ROOM
+    return str(memory) if has_room and os.access(memory, os.W_OK) else None
 
 
 async def _make_template(url: str) -> None:

@@ -13,7 +13,9 @@ from application.access_ports import ApiKeys
 from application.errors import KeyNotFound
 from application.key_texts import new_key_text, read_key_text
 from application.ports import Clock
+from application.trail import acting_as
 from domain.access import ApiKey, KeyKind, Scope
+from domain.audit import Actor, ActorKind, KeyDeed
 from domain.errors import InvalidField
 
 T = TypeVar("T")
@@ -96,7 +98,7 @@ class RotateKey:
                 raise KeyNotFound
             return key.rotated(text.digest, now, overlap)
 
-        key = await self.keys.change(key_id, rotate)
+        key = await self.keys.change(key_id, rotate, KeyDeed.ROTATE, now)
         if key is None:
             raise KeyNotFound
         return NewKey(key, text.text)
@@ -112,7 +114,7 @@ class RevokeKey:
     async def __call__(self, key_id: str) -> None:
         """Raises KeyNotFound; a repeat does nothing."""
         now = self.clock.now()
-        if await self.keys.change(key_id, lambda key: key.revoked(now)) is None:
+        if await self.keys.change(key_id, lambda key: key.revoked(now), KeyDeed.REVOKE, now) is None:
             raise KeyNotFound
 
 
@@ -239,7 +241,8 @@ class LogIn:
         taken = await self.keys.take(key.id)  # whose text is right, and nobody else's
         if taken is None:
             return None
-        return await self.make_key("browser", taken.scopes, lasts=SESSION_LASTS, kind=KeyKind.SESSION)
+        with acting_as(Actor(ActorKind.KEY, taken.id, taken.name)):
+            return await self.make_key("browser", taken.scopes, lasts=SESSION_LASTS, kind=KeyKind.SESSION)
 
 
 @attrs.frozen(kw_only=True)

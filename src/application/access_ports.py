@@ -9,16 +9,20 @@ from uuid import UUID
 import attrs
 
 from domain.access import ApiKey
+from domain.audit import KeyDeed
 
 
 class ApiKeys(Protocol):
-    """The keys. Each method is a transaction of its own and raises StoreUnavailable."""
+    """The keys. Each method is a transaction of its own and raises StoreUnavailable.
+
+    What is done to a key is noted in the audit trail by the same transaction: no use case can forget to.
+    """
 
     __slots__ = ()
 
     @abstractmethod
     async def add(self, key: ApiKey) -> None:
-        """Store a new key; its id was drawn at random and is nobody else's."""
+        """Store a new key, and that it was made; its id was drawn at random and is nobody else's."""
 
     @abstractmethod
     async def find(self, key_ids: Sequence[str]) -> Sequence[ApiKey]:
@@ -29,10 +33,13 @@ class ApiKeys(Protocol):
         """Return all keys, sessions and feeds, the oldest first; links are left out."""
 
     @abstractmethod
-    async def change(self, key_id: str, by: Callable[[ApiKey], ApiKey]) -> ApiKey | None:
+    async def change(
+        self, key_id: str, by: Callable[[ApiKey], ApiKey], deed: KeyDeed, at: datetime
+    ) -> ApiKey | None:
         """Store what *by* makes of the key, which nobody else changes meanwhile; None if there is none.
 
-        What *by* raises goes on to the caller, and nothing is stored.
+        That *deed* was done to it is noted, unless it is as before. What *by* raises goes on to the caller,
+        and nothing is stored.
         """
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -114,4 +115,10 @@ def _changed(user: User | None, row: Row, now: datetime) -> User:
         return register(new_user_id(now), told(row.values), now)
     if user.deleted_at is not None:
         return restore(user, told(row.values), now)
-    return changed_user(user, row.values, now)
+    return changed_user(user, _with_known_year(row.values, user), now)
+
+
+def _with_known_year(values: Mapping[str, Any], user: User) -> Mapping[str, Any]:
+    """Return *values* without a loss: a program that keeps no years does not mean that nobody knows them."""
+    birthday = values.get("birthday")
+    return values if birthday is None else {**values, "birthday": birthday.completed_by(user.birthday)}

@@ -99,6 +99,10 @@ class OperatorReader(Protocol):
         """
 
     @abstractmethod
+    async def has_people(self) -> bool:
+        """Tell whether anybody is registered."""
+
+    @abstractmethod
     async def find_people(self, words: Sequence[str], limit: int) -> Sequence[UserView]:
         """Return up to *limit* live people, ordered by their ids; which ones is not said where there are more.
 

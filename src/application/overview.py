@@ -57,6 +57,7 @@ class Overview:
     headline: Headline
     attention: Attention
     paused: Sequence[PausedChannel]
+    has_people: bool
     due: Sequence[DueGroup]
     hours: Sequence[Hour]
     next_messages: Sequence[NamedMessage]
@@ -116,6 +117,7 @@ class ShowOverview:
             headline=headline(now, due, attention.counts, paused, state=state, cache=cache),
             attention=attention,
             paused=paused,
+            has_people=await self.reader.has_people(),
             due=due,
             hours=by_hour(now, due),
             next_messages=await self.reader.next_messages(now, until, _NEXT_SHOWN),

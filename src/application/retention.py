@@ -6,14 +6,16 @@ import attrs
 
 from application.ports import UnitOfWorkFactory
 from application.traces import kept_for
+from domain.brake import LOOKS_BACK
 from domain.due import SendPolicy
 
 _AT_ONCE = 100
+_HOUR = timedelta(hours=1)
 
 
 @attrs.frozen
 class ForgetWhatIsOld:
-    """Who left long ago is erased; what was done, and who was greeted, long ago is forgotten.
+    """Who left long ago is erased; what was done, who was greeted, and how busy it was, long ago is forgotten.
 
     *forget_deleted* is None where people who left are kept until somebody erases them.
     """
@@ -29,6 +31,8 @@ class ForgetWhatIsOld:
             now = await uow.now()
             await uow.audit.forget_before(now - self.keep_audit)
             await uow.greeted.forget_before((now - kept_for(self.policy)).date())
+            # The brake looks so far back from the oldest hour of which a message may still leave.
+            await uow.upkeep.forget_due_hours_before(now - self.policy.window - LOOKS_BACK - _HOUR)
             await uow.commit()
         if self.forget_deleted is None:
             return 0

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import attrs
 
-from domain.audit import Actor, ActorKind, Deed, Entry
+from domain.access import ApiKey
+from domain.audit import Actor, ActorKind, Deed, Entry, KeyDeed
 from domain.events import Event, UserChanged, UserCreated, UserDeleted
 from domain.user import User
 
@@ -50,6 +51,11 @@ def entries_of(events: Sequence[Event], at: datetime) -> Sequence[Entry]:
                 continue
         entries.append(Entry(at=at, actor=actor, action=deed, user_id=user.id, fields=fields))
     return entries
+
+
+def entry_of(deed: KeyDeed, key: ApiKey, at: datetime) -> Entry:
+    """Return what the audit trail keeps of what is about to be done to *key*: never its secret."""
+    return Entry(at=at, actor=current_actor(), action=f"{deed}-{key.kind}", key_id=key.id)
 
 
 def _told(user: User) -> tuple[str, ...]:

@@ -43,5 +43,12 @@ class Upkeep(Protocol):
         """
 
     @abstractmethod
+    async def forget_due_hours_before(self, instant: datetime) -> int:
+        """Forget how many messages were due, or were confirmed, in the hours before *instant*; return how many hours.
+
+        Hours that a claim is counting at this moment stay, to be asked for again later.
+        """
+
+    @abstractmethod
     async def real_now(self) -> datetime:
         """Return the instant by the real clock of the store, however the ledger's clock was moved."""

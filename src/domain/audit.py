@@ -32,9 +32,17 @@ class Deed(StrEnum):
     EXPORT = "export"
 
 
+class KeyDeed(StrEnum):
+    """What is done to a key, and to what else opens the door: a session, a link, a feed."""
+
+    MAKE = "make"
+    ROTATE = "rotate"
+    REVOKE = "revoke"
+
+
 @attrs.frozen
 class Actor:
-    """Who acts: *id* and *name* are those of the key, where it is one."""
+    """Who acts: *id* and *name* are those of the key, where it is one; of a command, the account that runs it."""
 
     kind: ActorKind
     id: str | None = None
@@ -43,7 +51,7 @@ class Actor:
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """*action* was done by *actor*: to a person, a message of theirs, or the *subject* of that name.
+    """*action* was done by *actor*: to a person, a message of theirs, a key, or the *subject* of that name.
 
     *fields* are the names of what was changed. *reason* is what an operator wrote, and goes when the person is
     erased. *number* is its place in the trail, once it has one.
@@ -55,6 +63,7 @@ class Entry:
     user_id: UserId | None = None
     message: MessageKey | None = None
     subject: str | None = None
+    key_id: str | None = None
     fields: tuple[str, ...] = ()
     reason: str | None = attrs.field(
         default=None,

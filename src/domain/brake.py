@@ -5,6 +5,9 @@ from datetime import datetime, timedelta
 
 import attrs
 
+LOOKS_BACK = timedelta(days=30)
+"""How old an hour may be that is still looked at: what was usual before that is not usual any more."""
+
 
 @attrs.frozen
 class DueHour:
@@ -33,7 +36,7 @@ class Brake:
 
     factor: int = 5
     least: int = 200
-    looks_back: timedelta = timedelta(days=30)
+    looks_back: timedelta = LOOKS_BACK
 
     def allowed(self, busiest: int) -> int:
         return max(self.least, self.factor * busiest)

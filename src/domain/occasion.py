@@ -72,6 +72,11 @@ class AnnualDate:
         """Return the day on which it began, None if its year is not known."""
         return None if self.year is None else date(self.year, self.month, self.day)
 
+    def completed_by(self, known: Self | None) -> Self:
+        """Return the date with the year that is *known* of the same day, where it tells none itself."""
+        is_same_day = known is not None and (known.month, known.day) == (self.month, self.day)
+        return known if known is not None and is_same_day and self.year is None else self
+
     @property
     def is_leap_day(self) -> bool:
         return (self.month, self.day) == (2, 29)

@@ -121,6 +121,7 @@ def test_the_rules_and_the_configuration_are_in_order(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_each_alert_fires_when_it_should_and_only_then() -> None:
     tested = promtool("test", "rules", RULES.with_name("alerts_test.yml"))

@@ -1,9 +1,11 @@
 """The import contracts are kept, and each of them bites when it is broken on purpose."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -12,8 +14,17 @@ import pytest
 
 from tests.architecture.sources import PROJECT, SRC
 
-LINT_IMPORTS = Path(sys.executable).parent / "lint-imports"
 CONTRACT = "importlinter:contract:"
+LINTER = """
+import contextlib, io, json, sys
+from importlinter.cli import lint_imports
+
+for line in sys.stdin:
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        status = lint_imports(no_cache=True, no_logo=True, **json.loads(line))
+    print(json.dumps([status, told.getvalue()]), flush=True)
+"""
+"""Says of the sources whether they keep the contracts, each time that it is asked: most of a start is imports."""
 
 
 def contracts() -> list[str]:
@@ -22,17 +33,22 @@ def contracts() -> list[str]:
     return [name.removeprefix(CONTRACT) for name in configuration.sections() if name.startswith(CONTRACT)]
 
 
-def lint(src: Path, contract: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Check the packages in *src* against all contracts, or one."""
-    limit = [] if contract is None else ["--contract", contract]
-    return subprocess.run(
-        [LINT_IMPORTS, "--no-cache", "--no-logo", "--config", str(PROJECT / ".importlinter"), *limit],
-        cwd=src.parent,
-        env=os.environ | {"PYTHONPATH": str(src), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@attrs.frozen
+class Copy:
+    """A copy of the sources, to be broken and mended again, and who looks at it."""
+
+    src: Path
+    linter: "subprocess.Popen[str]"
+
+    def lint(self, *limited_to: str) -> tuple[int, str]:
+        """Check it against all contracts, or these; return the exit code and what was said."""
+        assert self.linter.stdin is not None
+        assert self.linter.stdout is not None
+        asked = {"config_filename": str(PROJECT / ".importlinter"), "limit_to_contracts": limited_to}
+        self.linter.stdin.write(json.dumps(asked) + "\n")
+        self.linter.stdin.flush()
+        status, told = json.loads(self.linter.stdout.readline())
+        return status, told
 
 
 @attrs.frozen
@@ -74,35 +90,43 @@ BREACHES = [
 ]
 
 
-def test_the_contracts_are_kept() -> None:
-    answer = lint(SRC)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert f"Contracts: {len(contracts())} kept, 0 broken." in answer.stdout
-
-
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the sources that keeps every contract, to be broken and mended again."""
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     src = tmp_path_factory.mktemp("broken") / "src"
     shutil.copytree(SRC, src, ignore=shutil.ignore_patterns("__pycache__"))
-    assert lint(src).returncode == 0
-    return src
+    with subprocess.Popen(
+        [sys.executable, "-c", LINTER],
+        cwd=src.parent,
+        env=os.environ | {"PYTHONPATH": str(src), "COLUMNS": "200"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as linter:
+        copy = Copy(src, linter)
+        status, told = copy.lint()
+        assert status == 0, told
+        assert f"Contracts: {len(contracts())} kept, 0 broken." in told
+        yield copy
+
+
+def test_the_contracts_are_kept(copy: Copy) -> None:
+    """Whoever lends the copy has looked at it."""
 
 
 @pytest.mark.parametrize("breach", BREACHES, ids=str)
-def test_a_contract_bites(breach: Breach, copy: Path) -> None:
-    file = copy / breach.file
+def test_a_contract_bites(breach: Breach, copy: Copy) -> None:
+    file = copy.src / breach.file
     before = file.read_text(encoding="utf-8") if file.exists() else None
     file.write_text(f"{before or ''}\n{breach.line}\n", encoding="utf-8")
     try:
-        answer = lint(copy, breach.contract)
+        status, told = copy.lint(breach.contract)
     finally:
         if before is None:
             file.unlink()
         else:
             file.write_text(before, encoding="utf-8")
-    assert answer.returncode == 1, answer.stdout + answer.stderr
-    assert "BROKEN" in answer.stdout
+    assert status == 1, told
+    assert "BROKEN" in told
 
 
 def test_each_contract_is_broken_once() -> None:

@@ -2,24 +2,29 @@
 
 import re
 import shlex
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
-import pytest
 
 from entrypoints.cli.main import main
 from tests.architecture.pages import anchors, codes, links, name_of, pages, text_of
 from tests.architecture.sources import PROJECT
 from tests.http.document import operations
 
-every_page = pytest.mark.parametrize("page", pages(), ids=name_of)
 GUIDE = PROJECT / "docs" / "README.md"
 README = PROJECT / "README.md"
 
 
-@every_page
-def test_every_link_leads_somewhere(page: Path) -> None:
-    for link in links(page):
+def on_every_page(find: Callable[[Path], Iterator[str]]) -> Iterator[tuple[Path, str]]:
+    """Yield what is found, and where: a test for each page would take longer than to look."""
+    for page in pages():
+        for one in find(page):
+            yield page, one
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page, link in on_every_page(links):
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{name_of(page)}: {link}"
@@ -42,9 +47,8 @@ def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
     return command, words
 
 
-@every_page
-def test_commands_that_are_named_exist_with_their_options(page: Path) -> None:
-    for code in codes(page):
+def test_commands_that_are_named_exist_with_their_options() -> None:
+    for page, code in on_every_page(codes):
         if not re.match(r"(\.venv/bin/)?birthdays [a-z]", code):
             continue
         command, words = command_of(shlex.split(code)[1:])
@@ -52,20 +56,20 @@ def test_commands_that_are_named_exist_with_their_options(page: Path) -> None:
         assert {word for word in words if word.startswith("--")} <= options, f"{name_of(page)}: {code}"
 
 
-@every_page
-def test_targets_of_make_that_are_named_exist(page: Path) -> None:
+def test_targets_of_make_that_are_named_exist() -> None:
     targets = set(
         re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     )
-    named = {code.split()[1] for code in codes(page) if re.match(r"make [a-z]", code)}
-    assert named <= targets
+    for page, code in on_every_page(codes):
+        if re.match(r"make [a-z]", code):
+            assert code.split()[1] in targets, f"{name_of(page)}: {code}"
 
 
-@every_page
-def test_settings_that_are_named_are_those_of_the_readme(page: Path) -> None:
+def test_settings_that_are_named_are_those_of_the_readme() -> None:
     told = set(re.findall(r"`(BIRTHDAYS_[A-Z_]+[A-Z])`", text_of(README)))
-    named = {found for code in codes(page) for found in re.findall(r"^BIRTHDAYS_[A-Z_]+[A-Z]", code)}
-    assert {name.removesuffix("_FILE") for name in named} <= told
+    for page, code in on_every_page(codes):
+        for name in re.findall(r"^BIRTHDAYS_[A-Z_]+[A-Z]", code):
+            assert name.removesuffix("_FILE") in told, f"{name_of(page)}: {name}"
 
 
 def test_the_readme_lists_every_command() -> None:

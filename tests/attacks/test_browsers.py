@@ -16,6 +16,8 @@ from tests.http.pages import look, send
 from tests.http.world import ADA, AS_ADMIN, Api, app_of, problem
 from tests.use_cases.service import Service
 
+pytestmark = pytest.mark.slow  # together they are
+
 SCRIPTS = "Scripts on the page"
 FORGED = "Requests of another site"
 AWAY = "Being led away, or led in"

@@ -13,6 +13,8 @@ from tests.delivery.certificates import certified
 from tests.delivery.test_webhook import channel_to
 from tests.delivery.web_server import web_server
 
+pytestmark = pytest.mark.slow  # together they are
+
 REACHED = "Reaching machines through a webhook"
 
 ADDRESSES = {

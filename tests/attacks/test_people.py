@@ -24,6 +24,8 @@ from tests.contract.channel import delivery
 from tests.delivery.words import WRITE
 from tests.http.world import ADA, AS_ADMIN, Api, app_of, problem
 
+pytestmark = pytest.mark.slow  # together they are
+
 INTO_ANOTHER = "Commands in what is typed"
 REPEATED = "Doing things twice, or for others"
 KEPT = "Poisoning what is kept"

@@ -18,6 +18,8 @@ from tests.attacks.tried import tried
 from tests.http.world import ADA, ADMIN, AS_ADMIN, NOBODY, Api, app_of
 from tests.use_cases.service import Service
 
+pytestmark = pytest.mark.slow  # together they are
+
 BEARER = AS_ADMIN["Authorization"]
 JSON = {"content-type": "application/json"}
 

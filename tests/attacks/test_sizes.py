@@ -17,6 +17,8 @@ from domain.written_dates import read_date
 from tests.attacks.tried import tried
 from tests.http.world import ADA, Api, problem
 
+pytestmark = pytest.mark.slow  # together they are
+
 BOMBS = "Bombs"
 SLOW = "Texts that are slow to look at"
 CPU_MAX_S = 1.5

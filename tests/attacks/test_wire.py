@@ -6,14 +6,12 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-import uvicorn
 from structlog.typing import EventDict
 
 from application.statistics import SchedulerState
-from entrypoints.http import slow_clients
-from entrypoints.http.slow_clients import ImpatientProtocol
 from tests.attacks.tried import tried, tried_once
-from tests.http.world import AS_ADMIN, app_of, use_cases_of
+from tests.http.serving import lose_patience, serving
+from tests.http.world import AS_ADMIN, use_cases_of
 from tests.use_cases.service import Service
 
 pytestmark = pytest.mark.slow
@@ -32,25 +30,9 @@ HIDDEN = f"GET /keys HTTP/1.1\r\nHost: localhost\r\n{KEY}\r\n"
 async def port(
     service: Service, state: SchedulerState, logged: list[EventDict], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[int]:
-    monkeypatch.setattr(slow_clients, "HEAD_WITHIN_S", 1.0)
-    monkeypatch.setattr(slow_clients, "BODY_GRACE_S", 0.5)
-    monkeypatch.setattr(slow_clients, "READ_WITHIN_S", 0.5)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app_of(use_cases_of(service, state)),
-            http=ImpatientProtocol,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=1,
-            server_header=False,
-        )
-    )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        await task
+    lose_patience(monkeypatch)
+    async with serving(use_cases_of(service, state)) as port:
+        yield port
 
 
 async def told(port: int, sent: bytes) -> bytes:

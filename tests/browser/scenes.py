@@ -9,9 +9,11 @@ from playwright.async_api import Page
 from application.cache_ports import Poll
 from application.observing import CacheObserver, Source
 from domain.message import Status
+from domain.occasion import Kind
+from domain.user import UserId
 from tests.browser.site import Site
 from tests.contract.people import NINE_IN_BERLIN, message, person
-from tests.http.pages import end_badly, pause_channel
+from tests.http.pages import brake_channel, end_badly, pause_channel
 from tests.use_cases.service import Service
 
 _NAMES = [
@@ -122,6 +124,10 @@ async def run_into_trouble(service: Service) -> Mapping[Status, str]:
     return {status: f"/page/messages/{key}" for status, key in found.items()}
 
 
+async def _nobody_yet(site: Site, page: Page) -> None:
+    await page.goto("/")
+
+
 async def _all_is_well(site: Site, page: Page) -> None:
     await settle_in(site.service)
     long = "Wolfeschlegelsteinhausenbergerdorff"
@@ -184,12 +190,47 @@ async def _paused_channel(site: Site, page: Page) -> None:
     await page.goto("/page/channels/memory")
 
 
+async def _braked(site: Site, page: Page) -> None:
+    await brake_channel(site.service)
+    await page.goto("/")
+
+
+async def _braked_channel(site: Site, page: Page) -> None:
+    await _braked(site, page)
+    await page.get_by_role("link", name="Confirm that they may leave").click()
+    await page.get_by_role("heading", name="The brake has stopped the channel").wait_for()
+
+
+async def _not_logged_in(site: Site, page: Page) -> None:
+    await page.context.clear_cookies()
+    await page.goto("/")
+    await page.get_by_role("heading", name="This browser is not logged in.").wait_for()
+
+
+async def _spent_link(site: Site, page: Page) -> None:
+    await page.goto("/login?token=bday_spent")
+    await page.get_by_role("heading", name="This link was used before").wait_for()
+
+
+async def _way_out(site: Site, page: Page) -> None:
+    user = await site.service.register(somebody(1))
+    await page.goto(f"/unsubscribe/{site.service.links.token(UserId(user.id), Kind.BIRTHDAY, 0)}")
+    await page.get_by_role("button", name="No more birthday messages").wait_for()
+
+
+async def _got_out(site: Site, page: Page) -> None:
+    await _way_out(site, page)
+    await page.get_by_role("button", name="No more birthday messages").click()
+    await page.get_by_role("heading", name="You have got out").wait_for()
+
+
 async def _away(site: Site, page: Page) -> None:
     site.service.store.is_reachable = False
     await page.goto("/")
 
 
 VIEWS: Mapping[str, Callable[[Site, Page], Awaitable[None]]] = {
+    "nobody-yet": _nobody_yet,
     "all-is-well": _all_is_well,
     "much-is-wrong": _much_is_wrong,
     "decision": _decision,
@@ -198,5 +239,11 @@ VIEWS: Mapping[str, Callable[[Site, Page], Awaitable[None]]] = {
     "person": _person,
     "found": _found,
     "paused-channel": _paused_channel,
+    "braked": _braked,
+    "braked-channel": _braked_channel,
+    "not-logged-in": _not_logged_in,
+    "spent-link": _spent_link,
+    "way-out": _way_out,
+    "got-out": _got_out,
     "away": _away,
 }

@@ -19,13 +19,13 @@ def quietly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 SMALL = (
-    (casts.reader_writer_sweeper, 500),
     (casts.all_in_one_process, 400),
     (casts.reader_and_two_writers, 200),
     (casts.paused_reader, 50),
     (casts.dying_sweeper, 100),
 )
 LARGE = (
+    (casts.reader_writer_sweeper, 500),
     (casts.two_readers_and_a_writer, 1000),
     (casts.one_of_them_dies, 1000),
     (casts.failover, 500),

@@ -66,8 +66,10 @@ async def test_a_cache_that_is_away_in_all_is_passed_by(world: World, ada: UserV
 
 
 async def test_who_was_held_up_does_not_take_that_for_the_silence_of_the_cache(
-    world: World, ada: UserView
+    world: World, ada: UserView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sweeping, "AT_ONCE_WITHIN_S", 0.5)
+
     async def hold_up(name: str, call: Callable[[], Awaitable[T]]) -> T:
         answer = await call()
         if name == "invalidate":

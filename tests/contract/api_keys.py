@@ -7,9 +7,14 @@ import attrs
 import pytest
 
 from application.access_ports import ApiKeys
+from application.audit_ports import AuditReader
 from application.key_texts import new_key_text
+from application.trail import acting_as
 from domain.access import ApiKey, KeyKind, Scope
+from domain.audit import Actor, ActorKind, Entry, KeyDeed
 from tests.contract.adapters import START
+
+ADA = Actor(ActorKind.COMMAND, name="ada")
 
 
 def new_key(**more: object) -> ApiKey:
@@ -19,7 +24,7 @@ def new_key(**more: object) -> ApiKey:
 
 
 class ApiKeysContract:
-    """Binds with a fixture *keys* on an empty store."""
+    """Binds with the fixtures *keys* and *trail* on an empty store."""
 
     async def test_a_key_is_found_as_it_was_added(self, keys: ApiKeys) -> None:
         key = new_key(
@@ -53,7 +58,7 @@ class ApiKeysContract:
     async def test_a_change_is_stored_and_one_that_is_refused_is_not(self, keys: ApiKeys) -> None:
         key = new_key()
         await keys.add(key)
-        changed = await keys.change(key.id, lambda found: found.revoked(START))
+        changed = await keys.change(key.id, lambda found: found.revoked(START), KeyDeed.REVOKE, START)
         assert changed == attrs.evolve(key, revoked_at=START)
         assert await keys.find([key.id]) == [changed]
 
@@ -61,9 +66,39 @@ class ApiKeysContract:
             raise ValueError(found.id)
 
         with pytest.raises(ValueError, match=key.id):
-            await keys.change(key.id, refuse)
+            await keys.change(key.id, refuse, KeyDeed.REVOKE, START)
         assert await keys.find([key.id]) == [changed]
-        assert await keys.change("0" * 12, refuse) is None
+        assert await keys.change("0" * 12, refuse, KeyDeed.REVOKE, START) is None
+
+    async def test_what_is_done_to_a_key_is_noted_with_who_did_it_and_nothing_else_is(
+        self, keys: ApiKeys, trail: AuditReader
+    ) -> None:
+        key, session = new_key(), new_key(kind=KeyKind.SESSION)
+        later = START + timedelta(seconds=5)
+        with acting_as(ADA):
+            await keys.add(key)
+            await keys.change(
+                key.id, lambda found: found.rotated(bytes(32), later, later - START), KeyDeed.ROTATE, later
+            )
+        await keys.add(session)
+        for _ in range(2):
+            await keys.change(session.id, lambda found: found.revoked(later), KeyDeed.REVOKE, later)
+
+        def refuse(found: ApiKey) -> ApiKey:
+            raise ValueError(found.id)
+
+        with pytest.raises(ValueError, match=key.id):
+            await keys.change(key.id, refuse, KeyDeed.REVOKE, later)
+        await keys.note_uses({key.id: later})
+        told = list(reversed((await trail.page(None, 10)).items))
+        service = Actor(ActorKind.SERVICE)
+        assert told == [
+            Entry(at=START, actor=ADA, action="make-key", key_id=key.id),
+            Entry(at=later, actor=ADA, action="rotate-key", key_id=key.id),
+            Entry(at=START, actor=service, action="make-session", key_id=session.id),
+            Entry(at=later, actor=service, action="revoke-session", key_id=session.id),
+        ]
+        assert await trail.decided(10) == [], "nothing was decided on messages or channels"
 
     async def test_of_many_who_take_a_key_one_gets_it(self, keys: ApiKeys) -> None:
         key = new_key(kind=KeyKind.LINK)
@@ -80,7 +115,7 @@ class ApiKeysContract:
         await keys.note_uses({one.id: later, other.id: START, "0" * 12: START})
         await keys.note_uses({one.id: START})
         await keys.note_uses({})
-        await keys.change(one.id, lambda found: found.revoked(START))
+        await keys.change(one.id, lambda found: found.revoked(START), KeyDeed.REVOKE, START)
         assert {key.id: key.last_used_at for key in await keys.list()} == {one.id: later, other.id: START}
 
     async def test_what_is_over_is_forgotten_but_for_keys_and_feeds(self, keys: ApiKeys) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import attrs
 import pytest
 
-from domain.brake import Brake, Braked
+from application.retention import ForgetWhatIsOld
+from domain.brake import LOOKS_BACK, Brake, Braked
 from domain.message import Reason, Status
-from tests.contract.adapters import START, TERMS, Adapters
+from tests.contract.adapters import POLICY, START, TERMS, Adapters
 from tests.contract.people import born_on_pi_day, message
 
 HOUR = timedelta(hours=1)
@@ -45,6 +46,12 @@ async def resume(adapters: Adapters) -> bool:
         was_stopped = await uow.channels.let_go_on(TERMS.channel)
         await uow.commit()
     return was_stopped
+
+
+async def remembered(adapters: Adapters) -> int:
+    """Return how many hours are remembered, by forgetting them for a moment."""
+    async with adapters.unit_of_work() as uow:
+        return await uow.upkeep.forget_due_hours_before(START + 10_000 * HOUR)
 
 
 class BrakeContract:
@@ -125,3 +132,28 @@ class BrakeContract:
         await claim(adapters, 0)
         await due(adapters, 20, hours=24 * days)
         assert (await claim(adapters, 24 * days))[0] == (20 if days < 30 else 0)
+
+    async def test_the_retention_takes_the_hours_that_nobody_looks_at_any_more(
+        self, adapters: Adapters
+    ) -> None:
+        await due(adapters, 4)
+        await claim(adapters, 0)
+        await due(adapters, 21, hours=5)
+        await claim(adapters, 5)
+        assert await resume(adapters), "which is remembered as confirmed"
+        forget = ForgetWhatIsOld(adapters.unit_of_work, POLICY, timedelta(days=400))
+        kept = LOOKS_BACK + POLICY.window + HOUR
+        for at, left in ((kept, 2), (kept + HOUR, 1), (2 * kept, 0)):
+            await adapters.set_now(START + at)
+            await forget()
+            assert await remembered(adapters) == left
+
+    async def test_what_is_forgotten_is_usual_no_more(self, adapters: Adapters) -> None:
+        await due(adapters, 4)
+        assert await claim(adapters, 0) == (4, None)
+        await due(adapters, 20, hours=50)
+        async with adapters.unit_of_work() as uow:
+            assert await uow.upkeep.forget_due_hours_before(START) == 0
+            assert await uow.upkeep.forget_due_hours_before(START + HOUR) == 1
+            await uow.commit()
+        assert await claim(adapters, 50) == (0, Braked(START + 50 * HOUR, 20, 4))

@@ -99,6 +99,7 @@ class ClaimTruthContract:
         order = [{one.key for one in await adapters.claim(2)} for _ in range(3)]
         assert order == [{held[number].key for number in pair} for pair in ((5, 4), (3, 2), (1, 0))]
 
+    @pytest.mark.slow
     @settings(
         max_examples=60,
         deadline=None,

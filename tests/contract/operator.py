@@ -35,7 +35,14 @@ class OperatorContract:
         assert await looked_at.paused_channels() == []
         assert await looked_at.lateness([START.date()]) == {}
         assert await looked_at.find_people(["Ada"], 10) == []
+        assert not await looked_at.has_people()
         assert await adapters.audit_reader.decided(10) == []
+
+    async def test_who_was_deleted_is_nobody(self, adapters: Adapters) -> None:
+        await adapters.add(remove(person("Gone"), START))
+        assert not await adapters.operator_reader.has_people()
+        await adapters.add(person("Ada"))
+        assert await adapters.operator_reader.has_people()
 
     async def test_what_ended_badly_needs_somebody_until_an_operator_has_decided(
         self, adapters: Adapters

@@ -198,6 +198,7 @@ class PlanContract:
             [] if kept_on is None else [kept_on]
         )
 
+    @pytest.mark.slow
     @_RANDOM
     @given(data=st.data())
     async def test_the_plan_of_all_is_the_plan_of_each(self, adapters: Adapters, data: st.DataObject) -> None:
@@ -218,6 +219,7 @@ class PlanContract:
         assert report.scheduled + report.skipped + report.expired == len(expected) - len(past)
         await _erase(adapters, people)
 
+    @pytest.mark.slow
     @_RANDOM
     @given(data=st.data())
     async def test_any_dates_can_be_planned(self, adapters: Adapters, data: st.DataObject) -> None:

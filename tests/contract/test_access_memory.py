@@ -5,6 +5,7 @@ import pytest
 from adapters.clock import MovableClock
 from adapters.memory.answers import MemoryAnswers
 from adapters.memory.api_keys import MemoryApiKeys
+from adapters.memory.audit import MemoryAuditReader
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit_of_work import MemoryUnitOfWork
 from application.errors import StoreUnavailable
@@ -22,6 +23,10 @@ class TestApiKeys(ApiKeysContract):
     @pytest.fixture
     def keys(self, store: MemoryStore) -> MemoryApiKeys:
         return MemoryApiKeys(store)
+
+    @pytest.fixture
+    def trail(self, store: MemoryStore) -> MemoryAuditReader:
+        return MemoryAuditReader(store)
 
 
 class TestAnswers(AnswersContract):

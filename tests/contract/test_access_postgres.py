@@ -4,15 +4,19 @@ import asyncio
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.answers import PostgresAnswers
 from adapters.postgres.api_keys import PostgresApiKeys
+from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.database import open_engine
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from application.access_ports import ApiKeys
+from application.audit_ports import AuditReader
 from application.errors import StoreUnavailable
-from tests.contract.adapters import Recorder
+from domain.audit import KeyDeed
+from tests.contract.adapters import START, Recorder
 from tests.contract.answers import ANSWER, LONG, REQUEST, AnswersContract, World
 from tests.contract.api_keys import ApiKeysContract, new_key
 
@@ -23,6 +27,18 @@ class TestApiKeys(ApiKeysContract):
     @pytest.fixture
     def keys(self, engine: AsyncEngine) -> ApiKeys:
         return PostgresApiKeys(engine)
+
+    @pytest.fixture
+    def trail(self, engine: AsyncEngine) -> AuditReader:
+        return PostgresAuditReader(engine)
+
+    async def test_a_key_that_cannot_be_noted_is_not_made(self, keys: ApiKeys, engine: AsyncEngine) -> None:
+        async with engine.begin() as connection:
+            await connection.execute(text("ALTER TABLE audit ADD CONSTRAINT full_up CHECK (key_id IS NULL)"))
+        key = new_key()
+        with pytest.raises(IntegrityError):
+            await keys.add(key)
+        assert await keys.find([key.id]) == []
 
 
 class TestAnswers(AnswersContract):
@@ -70,7 +86,7 @@ async def test_a_server_that_cannot_be_reached_says_so() -> None:
     with pytest.raises(StoreUnavailable):
         await PostgresApiKeys(engine).add(new_key())
     with pytest.raises(StoreUnavailable):
-        await PostgresApiKeys(engine).change("x", lambda key: key)
+        await PostgresApiKeys(engine).change("x", lambda key: key, KeyDeed.REVOKE, START)
     with pytest.raises(StoreUnavailable):
         await PostgresAnswers(engine).claim(REQUEST, lease=LONG, keep=LONG)
     await engine.dispose()

@@ -30,5 +30,6 @@ def test_the_ledger_in_memory_keeps_its_promises_whatever_happens() -> None:
     run_state_machine_as_test(MemoryMachine, settings=settings(max_examples=60, stateful_step_count=50))
 
 
+@pytest.mark.slow
 def test_two_ledgers_live_the_same_life() -> None:
     run_state_machine_as_test(TwoMemoriesMachine, settings=settings(max_examples=5, stateful_step_count=40))

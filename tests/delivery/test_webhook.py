@@ -21,6 +21,8 @@ from tests.delivery.certificates import certified, trusting
 from tests.delivery.web_server import Answer, Inbox, Post, hanging_up, web_server
 from tests.delivery.words import WRITE
 
+pytestmark = pytest.mark.slow  # together they are
+
 SECRET, NEXT_SECRET = b"s" * 24, b"n" * 32
 NOW = datetime(2027, 3, 14, 8, 0, 1, tzinfo=UTC)
 IN_A_MINUTE, HALF_A_MINUTE = timedelta(seconds=60), timedelta(seconds=30)

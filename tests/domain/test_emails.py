@@ -91,6 +91,7 @@ def test_what_is_none(text: str) -> None:
     assert not is_address(clean_address(text))
 
 
+@pytest.mark.slow
 @given(
     local=WORDS | MIXED | LETTERS,
     domain=WORDS | MIXED | LETTERS,

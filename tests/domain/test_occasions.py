@@ -45,6 +45,23 @@ def test_every_other_day_is_kept_on_itself_in_every_year(rule: LeapDayRule) -> N
             assert AnnualDate(day.month, day.day).kept_in(year, rule) == date(year, day.month, day.day)
 
 
+@pytest.mark.parametrize(
+    ("told", "known", "meant"),
+    (
+        (AnnualDate(4, 7), AnnualDate(4, 7, 1992), AnnualDate(4, 7, 1992)),
+        (AnnualDate(4, 8), AnnualDate(4, 7, 1992), AnnualDate(4, 8)),
+        (AnnualDate(4, 7, 1993), AnnualDate(4, 7, 1992), AnnualDate(4, 7, 1993)),
+        (AnnualDate(4, 7), AnnualDate(4, 7), AnnualDate(4, 7)),
+        (AnnualDate(4, 7), None, AnnualDate(4, 7)),
+    ),
+)
+def test_a_day_without_a_year_takes_none_away(
+    told: AnnualDate, known: AnnualDate | None, meant: AnnualDate
+) -> None:
+    assert told.completed_by(known) == meant
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("rule", LeapDayRule)
 @pytest.mark.parametrize(

@@ -168,6 +168,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
         ),
         (b'email,"first\n', "not CSV"),
         (b'email,"first"name\n', "not CSV"),
+        (b'["vcard", [["version", {}, "text", "4.0"]]]', "JSON"),
+        (b'<?xml version="1.0"?>\n<vcards/>', "XML or HTML"),
+        (b" <table><tr><td>email</td></tr></table>", "XML or HTML"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not text"),
     ),
 )

@@ -382,6 +382,7 @@ def test_new_zone_data_moves_what_is_open() -> None:
     assert message.due_at == utc("2027-03-14T02:00")
 
 
+@pytest.mark.slow
 @given(
     user=anybody(),
     on=st.dates(date(2026, 1, 1), date(2029, 1, 1)) | dates_near_leap_day,

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -181,6 +182,7 @@ steps: st.SearchStrategy[Step] = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(birthday=birthdays, story=st.lists(steps, max_size=20))
 def test_whatever_happens(birthday: AnnualDate | None, story: list[Step]) -> None:

@@ -184,6 +184,7 @@ def reckoned(
     return sorted(found, key=lambda entry: entry[:3])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     people=st.lists(rows, max_size=8, unique_by=lambda one: one.email),

@@ -185,6 +185,7 @@ def test_a_name_is_written_as_its_letters_need(name: str) -> None:
     assert tell({"first_name": name}) == {"first_name": unicodedata.normalize("NFC", name)}
 
 
+@pytest.mark.slow
 @given(text=st.text(st.characters(codec="utf-8", max_codepoint=0x24F)))
 def test_the_key_of_a_key_is_the_key(text: str) -> None:
     assert email_key(email_key(text)) == email_key(text)
@@ -246,6 +247,7 @@ def test_the_years_begin_with_1600() -> None:
 MARK = "zqx9"
 
 
+@pytest.mark.slow
 @given(
     field=st.sampled_from([*WHOLE]),
     text=st.text(max_size=30).map(lambda text: MARK + text)
@@ -262,6 +264,7 @@ def test_no_text_repeats_what_was_told(field: str, text: str) -> None:
     assert MARK not in said
 
 
+@pytest.mark.slow
 @given(raw=st.dictionaries(st.sampled_from([*WHOLE]), st.none() | st.text(max_size=40)))
 def test_whatever_is_told_is_taken_or_refused(raw: Mapping[str, str | None]) -> None:
     try:

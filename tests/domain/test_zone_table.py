@@ -132,6 +132,7 @@ def test_the_table_of_a_planning_window_is_small_and_names_every_zone() -> None:
     assert len({(row.timezone, row.on, row.month, row.day) for row in table}) == len(table)
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(
     place=st.sampled_from(distinct_zones()),
@@ -154,6 +155,7 @@ def test_the_planning_window_holds_every_date_that_may_still_be_sent(
             assert first <= on <= last
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(
     place=st.sampled_from(distinct_zones()),

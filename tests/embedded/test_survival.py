@@ -20,7 +20,7 @@ from tests.embedded.running import environment
 pytestmark = pytest.mark.servers
 
 SERVICE = """
-import asyncio, json, os, sys
+import asyncio, json, os, signal, sys
 from pathlib import Path
 import asyncpg
 import redis.asyncio
@@ -46,6 +46,8 @@ async def main():
             await connection.close()
             await cache.aclose()
 
+# Whoever is started in the background of a script inherits that SIGINT is ignored, and so would what it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main())
 """
 

@@ -8,11 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from entrypoints.cli.config import IN_FORCE, show_config
+from entrypoints.cli.main import main
 from entrypoints.secret_settings import SECRETS
 from entrypoints.settings import Settings
 
 ENTRYPOINTS = Path(__file__).parents[2] / "src" / "entrypoints"
-READERS = tuple(ENTRYPOINTS / f"{name}.py" for name in ("settings", "safety_settings", "secret_settings"))
+READERS = (*ENTRYPOINTS.glob("*settings.py"), ENTRYPOINTS / "environment.py")
 README = Path(__file__).parents[2] / "README.md"
 SECRET = "whsec_" + "QUJD" * 10
 WEBHOOK = {"BIRTHDAYS_CHANNEL": "webhook", "BIRTHDAYS_WEBHOOK_URL": "https://h.example/t0ken"}
@@ -75,3 +76,9 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 def test_what_is_read_is_shown() -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in READERS)
     assert set(re.findall(r'"((?:BIRTHDAYS|DATABASE|MAIL|REDIS)_[A-Z_]+)"', text)) == IN_FORCE.keys()
+
+
+def test_what_is_read_is_named_in_the_help() -> None:
+    told = CliRunner().invoke(main, ["--help"], catch_exceptions=False).output
+    named = set(re.findall(r"\b(?:BIRTHDAYS|DATABASE|MAIL|REDIS)_[A-Z_]+[A-Z]\b", told))
+    assert {name for name in named if not name.endswith("_FILE")} == IN_FORCE.keys()

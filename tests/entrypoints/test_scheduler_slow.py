@@ -10,7 +10,7 @@ import pytest
 
 from adapters.memory.channel import MemoryChannel
 from domain.message import Status
-from entrypoints.scheduler import loop
+from entrypoints.scheduler import bounds, loop
 from entrypoints.scheduler.loop import Scheduler
 from tests.entrypoints.test_scheduler_clock import scheduler_of, until
 from tests.use_cases.service import Service
@@ -83,6 +83,23 @@ async def _running(scheduler: Scheduler) -> AsyncIterator[None]:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+async def test_a_store_that_does_not_answer_is_given_up_and_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bounds, "JOB_WITHIN_S", 0.05)
+    service = Service(lease=timedelta(seconds=0.05))
+    scheduler = scheduler_of(service)
+    async with asyncio.timeout(5):
+        async with service.unit_of_work():  # which every other one waits for
+            running = asyncio.create_task(scheduler.run(asyncio.Event()))
+            await until(lambda: all(scheduler._failures.get(job) for job in ("plan", "dispatch", "keep")))
+        await until(lambda: scheduler.state.last_plan_at is not None)
+        await until(lambda: scheduler.state.last_tick_at is not None)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
 
 
 def _statuses(service: Service) -> Mapping[Status, int]:

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import cache
 
 import pytest
 from sqlalchemy import text
@@ -18,7 +19,9 @@ from adapters.postgres.database import set_clock
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.user_reader import PostgresUserReader
+from application import planning
 from application.announcer import Announcer
+from domain.due import zone_table
 from tests.features.world import START, Adapters, World
 from tests.servers import fresh_engine
 
@@ -72,6 +75,15 @@ async def postgres_world(url: str) -> AsyncIterator[Adapters]:
             set_now=set_now,
             expire_leases=expire_leases,
         )
+
+
+_zone_table = cache(zone_table)
+
+
+@pytest.fixture(autouse=True)
+def _zones_reckoned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most scenarios plan the same dates, and to reckon them for every zone takes longer than all else."""
+    monkeypatch.setattr(planning, "zone_table", _zone_table)
 
 
 @pytest.fixture(autouse=True, params=("memory", pytest.param("postgres", marks=pytest.mark.servers)))

@@ -7,11 +7,13 @@ from html import unescape
 from html.parser import HTMLParser
 from http import HTTPStatus
 
+import attrs
 import httpx
 
 from application.deliveries import FailedForGood, FailedForNow
+from domain.brake import Brake
 from domain.message import MessageKey, Status
-from tests.contract.adapters import RETRIES, TERMS
+from tests.contract.adapters import RETRIES, START, TERMS
 from tests.contract.people import NINE_IN_BERLIN, message, person
 from tests.http.world import Api
 from tests.use_cases.service import Service
@@ -100,6 +102,25 @@ async def pause_channel(service: Service, at: datetime = NINE_IN_BERLIN) -> None
         outcome = FailedForNow("later", retry_after=timedelta(minutes=10))
         await uow.messages.settle([(delivery, outcome)], RETRIES, TERMS.channel)
         await uow.commit()
+
+
+async def send_braked(service: Service) -> int:
+    """Send with a brake that stops at three messages in an hour; return how many have left."""
+    return (await attrs.evolve(service.send, brake=Brake(factor=5, least=2))()).claimed
+
+
+async def brake_channel(service: Service) -> None:
+    """Let three messages be due where two may be."""
+    for number in range(3):
+        told = {
+            "first_name": "Ada",
+            "last_name": "King",
+            "timezone": "Europe/Berlin",
+            "birthday": "1990-03-14",
+        }
+        await service.register({**told, "email": f"ada{number}@example.com"})
+    service.at(START + timedelta(hours=21))
+    assert await send_braked(service) == 0
 
 
 async def miss_many(service: Service, number: int) -> None:

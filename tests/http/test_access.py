@@ -1,5 +1,6 @@
 """Who may ask what: keys, their scopes, and the sessions of browsers."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from http import HTTPStatus
@@ -8,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 from litestar import get
+from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 from structlog.typing import EventDict
 
@@ -20,6 +22,7 @@ from entrypoints.http.app import create_app
 from entrypoints.http.login import AFTER_LOGIN
 from entrypoints.http.use_cases import UseCases
 from tests.http.document import Operation, operations
+from tests.http.pages import checked
 from tests.http.world import ADA, ADMIN, NO_MESSAGE, NOBODY, Api, app_of, client_of, problem, use_cases_of
 from tests.use_cases.service import Service
 
@@ -28,6 +31,15 @@ OPEN = {
     "GET /health/live",
     "GET /health/ready",
     "GET /health/scheduler",
+}
+OPEN_BESIDE = {
+    "GET /login",  # a link, once
+    "GET /page/assets/{file_path}",
+    "GET /schema",
+    "GET /schema/openapi.json",
+    "GET /schema/{path}",  # where nothing is
+    "GET /unsubscribe/{token}",  # the link in a message
+    "POST /unsubscribe/{token}",
 }
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -91,6 +103,20 @@ def test_every_route_refuses_without_a_key_and_without_its_scope(stranger: Api, 
             if not may:
                 problem(answer, HTTPStatus.FORBIDDEN)
                 assert f'error="insufficient_scope", scope="{scope}"' in answer.headers["www-authenticate"]
+
+
+def test_beside_the_document_too_nothing_is_open_but_what_is_meant_to_be(stranger: Api) -> None:
+    found = set()
+    for route in create_app(use_cases_of(Service(), SchedulerState())).routes:
+        for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
+            for method in handler.http_methods - {"OPTIONS", "HEAD"}:
+                name = f"{method} {route.path_format}"
+                if needed_right(handler) is None:
+                    found.add(name)
+                else:
+                    answer = stranger(method, re.sub(r"\{\w+\}", "x", route.path_format))
+                    assert answer.status_code == HTTPStatus.UNAUTHORIZED, name
+    assert found == OPEN | OPEN_BESIDE
 
 
 def test_a_route_that_does_not_say_what_it_needs_is_for_admins() -> None:
@@ -223,6 +249,15 @@ class TestBrowser:
         stranger.client.cookies.clear()
         problem(stranger("GET", link, follow_redirects=False), HTTPStatus.UNAUTHORIZED)
         assert stranger.get("/users").status_code == HTTPStatus.UNAUTHORIZED
+
+    def test_who_reads_pages_is_told_on_a_page_how_to_get_in(self, stranger: Api, link: str) -> None:
+        stranger("GET", link, follow_redirects=False)
+        stranger.client.cookies.clear()
+        spent = stranger.get(link, Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+        assert "This link was used before" in checked(spent, HTTPStatus.UNAUTHORIZED)
+        shown = checked(stranger.get("/"), HTTPStatus.UNAUTHORIZED)
+        assert "not logged in. &#39;birthdays login&#39; prints a link" in shown
+        assert problem(stranger.get("/users"), HTTPStatus.UNAUTHORIZED)["detail"].startswith("Send a key")
 
     def test_a_link_ends_after_an_hour_and_a_session_after_twelve(
         self, stranger: Api, link: str, access: Access

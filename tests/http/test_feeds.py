@@ -155,3 +155,17 @@ def test_a_database_that_is_away_is_told_by_the_status(api: Api, program: Api) -
     path = make(api)["path"]
     api.service.store.is_reachable = False
     problem(program.get(path), HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@pytest.mark.parametrize("days", (1, 1.0, 3660, 3660.0, None))
+def test_a_number_of_days_is_whole_however_it_is_written(api: Api, days: float | None) -> None:
+    assert (make(api, expiresInDays=days)["feed"]["expiresAt"] is None) == (days is None)
+    key = api.post("/keys", {"name": "a", "scopes": ["users:read"], "expiresInDays": days})
+    assert key.status_code == HTTPStatus.CREATED
+
+
+@pytest.mark.parametrize("days", (0, 1.5, 3661, 1e9, True, "1", [1]))
+def test_what_is_no_number_of_days_is_refused(api: Api, days: object) -> None:
+    for path, more in (("/feeds", {}), ("/keys", {"scopes": ["users:read"]})):
+        told = reasons(api.post(path, {"name": "a", "expiresInDays": days, **more}))
+        assert told == {"expiresInDays": "Give a whole number from 1 to 3660."}

@@ -147,6 +147,7 @@ def test_a_byte_order_mark_and_a_charset_do_no_harm(api: Api) -> None:
     assert api("POST", "/users/import", content=data, headers=headers).json()["created"] == 1
 
 
+@pytest.mark.slow
 def test_a_file_may_have_twenty_mebibytes(api: Api) -> None:
     row = f"{ADA}{'x' * 100_000}\n".encode()
     data = f"{HEADER}\n".encode() + row * (20 * 1024 * 1024 // len(row))

@@ -2,18 +2,15 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import attrs
 import pytest
-import uvicorn
-from litestar.types import ASGIApp
 from structlog.typing import EventDict
 
 from application.statistics import SchedulerState
-from tests.http.world import ADA, AS_ADMIN, app_of, use_cases_of
+from tests.http.serving import serving
+from tests.http.world import ADA, AS_ADMIN, use_cases_of
 from tests.use_cases.service import Service
 
 pytestmark = pytest.mark.slow
@@ -58,25 +55,11 @@ class Connection:
 async def connection(
     service: Service, state: SchedulerState, logged: list[EventDict]
 ) -> AsyncIterator[Connection]:
-    app = app_of(use_cases_of(service, state))
-    async with serving(app) as port:
+    async with serving(use_cases_of(service, state)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         yield Connection(reader, writer)
         writer.close()
         await writer.wait_closed()
-
-
-@asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[int]:
-    """Serve *app* on a free port, which is lent, as long as this lasts."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
-    )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        await task
 
 
 async def test_an_answer_to_head_has_no_body_and_the_connection_goes_on(

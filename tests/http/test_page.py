@@ -28,6 +28,13 @@ def test_where_nothing_is_known_nothing_is_said_to_be_wrong(api: Api) -> None:
     assert "None is configured" in shown
 
 
+def test_who_has_nobody_yet_is_told_how_people_come(api: Api) -> None:
+    hint = "Nobody is registered yet. birthdays import people.csv brings people"
+    assert hint in words(look(api, "/"))
+    api.register()
+    assert hint not in words(look(api, "/"))
+
+
 def test_what_comes_is_shown_by_hour_in_a_list_and_on_the_strip(api: Api, ada: str) -> None:
     page = look(api, "/")
     shown = words(page)

@@ -126,3 +126,9 @@ def test_a_limit_is_a_whole_number_up_to_a_thousand(api: Api, limit: str) -> Non
 def test_a_cursor_is_one_of_ours(api: Api, cursor: str) -> None:
     for path in ("/users", "/messages"):
         assert reasons(api.get(f"{path}?after={cursor}")).keys() == {"after"}
+
+
+@pytest.mark.parametrize("condition", ("", "0", '"a b"', '"1'))
+def test_a_condition_that_cannot_be_read_is_refused_by_a_list_too(api: Api, ada: str, condition: str) -> None:
+    for path in ("/users", ada):
+        problem(api("GET", path, headers={"If-None-Match": condition}), HTTPStatus.BAD_REQUEST)

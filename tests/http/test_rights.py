@@ -1,41 +1,18 @@
 """What people want no messages of, the links by which they get out, and what is held of them, over HTTP."""
 
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-import attrs
 import pytest
 
 from domain.audit import ActorKind
-from domain.brake import Brake
 from domain.occasion import Kind
 from domain.user import UserId
-from tests.contract.adapters import START
-from tests.http.pages import pause_channel
+from tests.http.pages import brake_channel, pause_channel, send_braked
 from tests.http.world import ADA, ADMIN, NOBODY, Api, problem, reasons
-from tests.use_cases.service import Service
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
-
-
-async def send_braked(service: Service) -> int:
-    return (await attrs.evolve(service.send, brake=Brake(factor=5, least=2))()).claimed
-
-
-async def brake(service: Service) -> None:
-    """Let three messages be due where two may be."""
-    for number in range(3):
-        told = {
-            "first_name": "Ada",
-            "last_name": "King",
-            "timezone": "Europe/Berlin",
-            "birthday": "1990-03-14",
-        }
-        await service.register({**told, "email": f"ada{number}@example.com"})
-    service.at(START + timedelta(hours=21))
-    assert await send_braked(service) == 0
 
 
 def link(api: Api, user: str, kind: Kind = Kind.BIRTHDAY, nonce: int = 0) -> str:
@@ -201,7 +178,7 @@ def test_a_channel_is_resumed_with_a_reason(api: Api, ada: str) -> None:
 
 
 def test_the_brake_is_told_and_confirmed(api: Api) -> None:
-    api.do(brake, api.service)
+    api.do(brake_channel, api.service)
     [stopped] = api.get("/scheduler/stats").json()["stoppedChannels"]
     assert stopped["brake"] == {"dueHour": "2027-03-14T08:00:00Z", "messages": 3, "allowed": 2}
     assert "The brake has stopped the channel memory: 3 messages" in api.get("/").text

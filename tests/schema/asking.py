@@ -11,6 +11,7 @@ import attrs
 from tests.service.running import running
 
 _ROOT = Path(__file__).parents[2]
+_CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 _UNLIMITED = "read=100000000,write=100000000,import=100000000,admin=100000000"
 
 
@@ -29,16 +30,13 @@ def ask(folder: Path, examples: int, *more: str) -> Asked:
         key = (service.folder / "local.key").read_text(encoding="ascii").strip()
         ran = subprocess.run(
             [
-                *(sys.executable, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{service.port}/schema"),
+                *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIGURATION), "run"),
+                f"http://127.0.0.1:{service.port}/schema",
                 *(
                     "--header",
                     f"Authorization: Bearer {key}",
                     "--checks",
                     "all",
-                    # What no schema can say (a taken address, a cursor, an ETag, what a file holds) is refused
-                    # with what is good otherwise; that the examples are taken, tests/http/test_document.py shows.
-                    "--exclude-checks",
-                    "positive_data_acceptance",
                     "--max-examples",
                     str(examples),
                 ),

@@ -1,17 +1,24 @@
 """The service as people run it: a process of its own, told what to do by its command line and signals."""
 
+import atexit
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import attrs
 import httpx
+from click.testing import CliRunner, Result
+
+from entrypoints.cli.main import main
 
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 20.0
@@ -40,7 +47,7 @@ def environment(folder: Path, port: int, **more: str) -> Mapping[str, str]:
 def run_command(
     arguments: Sequence[str], folder: Path, port: int, **more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command to its end, in a process of its own."""
     return subprocess.run(
         [COMMAND, *arguments],
         env=environment(folder, port, **more),
@@ -49,6 +56,15 @@ def run_command(
         timeout=120,
         check=False,
     )
+
+
+def call_command(
+    arguments: Sequence[str], folder: Path, port: int, typed: str | None = None, **more: str
+) -> Result:
+    """Run a command in this process: most of the time of one of its own is imports."""
+    foreign: dict[str, str | None] = {name: None for name in os.environ if name.endswith("_URL")}
+    told = {**foreign, **environment(folder, port, **more)}
+    return CliRunner().invoke(main, arguments, env=told, input=typed, catch_exceptions=False)
 
 
 @attrs.define
@@ -76,8 +92,8 @@ class RunningService:
             time.sleep(0.05)
         raise AssertionError(f"not ready after {START_WITHIN_S} s: {self.log.read_text()}")
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run_command(arguments, self.folder, self.port)
+    def command(self, *arguments: str, typed: str | None = None) -> Result:
+        return call_command(arguments, self.folder, self.port, typed)
 
     def servers(self) -> list[int]:
         """Return the process ids of everything that the service has started, on Linux."""
@@ -114,9 +130,33 @@ class RunningService:
         self.process.wait(STOP_WITHIN_S)
 
 
+@cache
+def _made_once() -> Path:
+    """Return a database that has the schema and is otherwise empty: to make one takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp(prefix="birthdays-made-once-"))
+    atexit.register(shutil.rmtree, folder)
+    done = run_command(["migrate"], folder / "var", free_port())
+    assert done.returncode == 0, done.stderr
+    return folder / "var" / "postgres"
+
+
 @contextlib.contextmanager
 def running(folder: Path, *arguments: str, port: int | None = None, **more: str) -> Iterator[RunningService]:
-    """Run a service until the end of the block, whatever happens in it."""
+    """Run a service until the end of the block, whatever happens in it.
+
+    Its database is a copy of one that was made before, unless it has one.
+    """
+    if not ("DATABASE_URL" in more or (folder / "postgres").exists()):
+        shutil.copytree(_made_once(), folder / "postgres")
+    with running_from_nothing(folder, *arguments, port=port, **more) as service:
+        yield service
+
+
+@contextlib.contextmanager
+def running_from_nothing(
+    folder: Path, *arguments: str, port: int | None = None, **more: str
+) -> Iterator[RunningService]:
+    """Run a service that makes its database itself, if the folder has none."""
     port = free_port() if port is None else port
     folder.mkdir(parents=True, exist_ok=True)
     log = folder.parent / f"{folder.name}.log"

@@ -1,6 +1,8 @@
 """Keys as people come by them: at the first start, by the command line, and never from another account."""
 
 import json
+import os
+import pwd
 import re
 import stat
 from pathlib import Path
@@ -8,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.running import RunningService, free_port, run_command, running
+from tests.service.canaries import dump
+from tests.service.running import RunningService, free_port, run_command, running, running_from_nothing
 
 pytestmark = pytest.mark.servers
 
@@ -22,7 +25,7 @@ def status(service: RunningService, text: str, path: str = "/users") -> int:
 
 
 def test_the_first_start_shows_a_key_once_and_every_start_a_link_for_the_browser(tmp_path: Path) -> None:
-    with running(tmp_path / "var") as service:
+    with running_from_nothing(tmp_path / "var") as service:
         printed = service.log.read_text()
         [first], [link] = FIRST.findall(printed), LINK.findall(printed)
         assert f"curl -H 'Authorization: Bearer {first}' http://127.0.0.1:{service.port}/users" in printed
@@ -34,6 +37,12 @@ def test_the_first_start_shows_a_key_once_and_every_start_a_link_for_the_browser
         own = service.folder / "local.key"
         assert stat.S_IMODE(own.stat().st_mode) == 0o600
         kept = own.read_text()
+
+        held = dump(service).decode()
+        assert "first key" in held
+        for text in (first, kept.strip()):
+            secret = text.split("_")[2]
+            assert secret[:32] not in held, "a digest is kept, and not the key"
 
         made = service.command("keys", "make", "payroll", "--scope", "users:read")
         text = made.stdout.strip()
@@ -47,9 +56,16 @@ def test_the_first_start_shows_a_key_once_and_every_start_a_link_for_the_browser
         assert status(service, rotated) in {httpx.codes.OK, httpx.codes.UNAUTHORIZED}, (
             "believed a little longer"
         )
-        assert service.command("keys", "revoke", id_).returncode == 0
-        assert service.command("keys", "revoke", "0" * 12).returncode == 1
+        assert service.command("keys", "revoke", id_).exit_code == 0
+        assert service.command("keys", "revoke", "0" * 12).exit_code == 1
         assert "/login?token=bday_" in service.command("login").stdout
+        done = json.loads(service.command("audit", "--json").stdout)
+        account = pwd.getpwuid(os.getuid()).pw_name
+        assert [(one["action"], one["keyId"], one["actorKind"], one["actorName"]) for one in done[1:4]] == [
+            (action, id_, "command", account) for action in ("revoke-key", "rotate-key", "make-key")
+        ]
+        assert done[0]["action"] == "make-link"
+        assert text not in str(done)
     printed = service.log.read_text()
     assert printed.count(first) == 2, "the key and the line to paste, and no log"
     with running(tmp_path / "var") as service:

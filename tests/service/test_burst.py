@@ -38,7 +38,7 @@ def import_people(service: RunningService, folder: Path) -> None:
     file = folder / "people.csv"
     file.write_text(people(), encoding="utf-8")
     done = service.command("import", str(file))
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert f"{IN_NEW_YORK + 5} created" in done.stdout
 
 

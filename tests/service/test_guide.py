@@ -14,9 +14,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from click.testing import CliRunner
 
-from entrypoints.cli.main import main
 from tests.architecture.pages import Block, blocks, name_of, pages
 from tests.service.running import COMMAND, RunningService, environment, running
 
@@ -126,10 +124,8 @@ class Terminal:
         assert code == 0, f"{command}{self.printed}"
 
     def called(self, arguments: list[str]) -> tuple[int, str]:
-        """Call birthdays in this process: most of the time of one of its own is imports."""
-        settings = environment(self.service.folder, self.service.port)
         with contextlib.chdir(self.folder):
-            done = CliRunner().invoke(main, arguments, env=settings, catch_exceptions=False)
+            done = self.service.command(*arguments)
         return done.exit_code, done.stdout + done.stderr
 
     def run(self, command: str) -> tuple[int, str]:

@@ -9,7 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.running import RunningService, free_port, run_command, running
+from tests.service.running import (
+    RunningService,
+    call_command,
+    free_port,
+    run_command,
+    running,
+    running_from_nothing,
+)
 
 pytestmark = pytest.mark.servers
 
@@ -52,7 +59,7 @@ def is_one_sentence(text: str) -> bool:
 
 @pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
 def test_told_to_stop_it_stops_its_servers_and_keeps_its_data(tmp_path: Path, number: signal.Signals) -> None:
-    with running(tmp_path / "var") as service:
+    with running_from_nothing(tmp_path / "var") as service:
         location = register(service)
         servers = service.servers()
         assert len(servers) >= 2
@@ -135,13 +142,15 @@ def test_a_folder_in_use_is_one_sentence(tmp_path: Path) -> None:
         "not a url",
     ),
 )
-@pytest.mark.parametrize("command", ("serve", "migrate"))
-def test_an_unreachable_database_is_one_sentence(tmp_path: Path, url: str, command: str) -> None:
-    refused = run_command([command], tmp_path / "var", free_port(), DATABASE_URL=url.format(port=free_port()))
-    assert refused.returncode == 1
-    assert is_one_sentence(refused.stderr)
-    assert "DATABASE_URL" in refused.stderr
-    assert "secret" not in refused.stderr
+def test_an_unreachable_database_is_one_sentence(tmp_path: Path, url: str) -> None:
+    url = url.format(port=free_port())
+    served = run_command(["serve"], tmp_path / "var", free_port(), DATABASE_URL=url)
+    migrated = call_command(["migrate"], tmp_path / "var", free_port(), DATABASE_URL=url)
+    assert (served.returncode, migrated.exit_code) == (1, 1)
+    for refused in (served.stderr, migrated.stderr):
+        assert is_one_sentence(refused)
+        assert "DATABASE_URL" in refused
+        assert "secret" not in refused
 
 
 @pytest.mark.parametrize(
@@ -159,8 +168,8 @@ def test_an_unreachable_database_is_one_sentence(tmp_path: Path, url: str, comma
     ),
 )
 def test_a_wrong_setting_is_one_sentence_that_names_it(tmp_path: Path, name: str, value: str) -> None:
-    refused = run_command(["serve"], tmp_path / "var", free_port(), **{name: value})
-    assert refused.returncode == 1
+    refused = call_command(["serve"], tmp_path / "var", free_port(), **{name: value})
+    assert refused.exit_code == 1
     assert is_one_sentence(refused.stderr)
     assert name in refused.stderr
 
@@ -182,8 +191,8 @@ def test_a_wrong_setting_is_one_sentence_that_names_it(tmp_path: Path, name: str
     ),
 )
 def test_a_wrong_option_is_told_and_nothing_is_started(tmp_path: Path, arguments: list[str]) -> None:
-    refused = run_command(arguments, tmp_path / "var", free_port())
-    assert refused.returncode == 2
+    refused = call_command(arguments, tmp_path / "var", free_port())
+    assert refused.exit_code == 2
     assert "Traceback" not in refused.stderr
     assert "Error: " in refused.stderr
     assert not (tmp_path / "var").exists()

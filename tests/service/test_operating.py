@@ -7,10 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from click.testing import CliRunner, Result
 
-from entrypoints.cli.main import main
-from tests.service.running import RunningService, environment, free_port, run_command, running
+from tests.service.running import RunningService, call_command, free_port, run_command, running
 
 pytestmark = pytest.mark.servers
 
@@ -39,14 +37,8 @@ def ada(service: RunningService) -> str:
         return str(answer.json()["id"])
 
 
-def command(service: RunningService, *arguments: str, typed: str | None = None) -> Result:
-    """Run a command in this process: most of the time of one of its own is imports."""
-    settings = environment(service.folder, service.port)
-    return CliRunner().invoke(main, arguments, env=settings, input=typed, catch_exceptions=False)
-
-
 def told(service: RunningService, *arguments: str) -> Any:
-    done = command(service, *arguments, "--json")
+    done = service.command(*arguments, "--json")
     assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -74,16 +66,16 @@ def test_a_service_in_order_passes_its_checkup(service: RunningService, ada: str
 
 
 def test_without_a_service_a_checkup_changes_nothing_and_says_what_it_could_not_see(tmp_path: Path) -> None:
-    done = run_command(["doctor", "--json"], tmp_path / "var", free_port())
+    done = call_command(["doctor", "--json"], tmp_path / "var", free_port())
     found = {one["check"]: one["verdict"] for one in json.loads(done.stdout)}
     assert (found["database"], found["cache"], found["service"]) == ("unchecked", "unchecked", "warning")
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert done.stderr == ""
     assert not (tmp_path / "var" / "postgres").exists()
 
 
 def test_what_is_broken_fails_with_what_to_do(tmp_path: Path) -> None:
-    done = run_command(
+    done = call_command(
         ["doctor", "--json"],
         tmp_path / "var",
         free_port(),
@@ -93,7 +85,7 @@ def test_what_is_broken_fails_with_what_to_do(tmp_path: Path) -> None:
         BIRTHDAYS_SENDER="hr@example.com",
         BIRTHDAYS_SMTP_URL="smtp://ada:s3cret@127.0.0.1:1",
     )
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "s3cret" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     found = {one["check"]: one for one in json.loads(done.stdout)}
@@ -101,8 +93,8 @@ def test_what_is_broken_fails_with_what_to_do(tmp_path: Path) -> None:
     assert failed == {"database", "cache", "channel"}
     assert all(found[name]["advice"] for name in failed)
     assert found["sender"]["verdict"] == "unchecked"
-    wrong = run_command(["doctor"], tmp_path / "var", free_port(), BIRTHDAYS_SEND_TIME="9")
-    assert wrong.returncode == 1
+    wrong = call_command(["doctor"], tmp_path / "var", free_port(), BIRTHDAYS_SEND_TIME="9")
+    assert wrong.exit_code == 1
     assert "failed     settings: BIRTHDAYS_SEND_TIME" in wrong.stdout
 
 
@@ -112,12 +104,12 @@ def test_a_person_is_explained_by_id_by_address_and_from_standard_input(
     found = told(service, "explain", ada)
     assert [one["occasionDate"] for one in found["upcoming"][:2]] == ["2027-03-04", "2027-03-05"]
     assert told(service, "explain", "ada@example.com") == found
-    text = command(service, "explain", "-", typed="ada@example.com\n").stdout
+    text = service.command("explain", "-", typed="ada@example.com\n").stdout
     assert "Ada Lovelace, Europe/London" in text
     assert "BIRTHDAY (37 years) of 2027-03-04: leaves 2027-03-04T09:00:00+00:00" in text
     assert "why:   09:00 there" in text
     for unknown in ("nobody@example.com", "01900000-0000-7000-8000-000000000000", "abc/../x"):
-        refused = command(service, "explain", unknown)
+        refused = service.command("explain", unknown)
         assert (refused.exit_code, "Error: " in refused.stderr) == (1, True)
         assert "nobody@example.com" not in refused.stderr
 
@@ -128,22 +120,22 @@ def test_messages_are_listed_page_by_page_and_decided_on(service: RunningService
         ("ANNIVERSARY", "SCHEDULED"),
         ("BIRTHDAY", "SCHEDULED"),
     ]
-    first = command(service, "messages", "--limit", "1", "--json")
+    first = service.command("messages", "--limit", "1", "--json")
     cursor = first.stderr.split()[-1]
     assert json.loads(first.stdout) == listed[:1]
     assert told(service, "messages", "--after", cursor) == listed[1:]
     key = listed[1]["key"]
-    assert key in command(service, "messages").stdout
-    cancelled = command(service, "cancel", key, "--reason", "She is on leave.")
+    assert key in service.command("messages").stdout
+    cancelled = service.command("cancel", key, "--reason", "She is on leave.")
     assert cancelled.stdout == f"The message {key} is CANCELLED.\n", cancelled.stderr
     assert [one["key"] for one in told(service, "messages", "--status", "cancelled")] == [key]
-    again = command(service, "cancel", key)
+    again = service.command("cancel", key)
     assert (again.exit_code, again.stderr) == (
         1,
         "Error: A message that is CANCELLED does not allow 'cancel'.\n",
     )
-    assert command(service, "mark-sent", key).exit_code == 2
-    refused = command(service, "mark-sent", key, "--reason", "She said so.")
+    assert service.command("mark-sent", key).exit_code == 2
+    refused = service.command("mark-sent", key, "--reason", "She said so.")
     assert "does not allow 'mark-sent'" in refused.stderr
     assert told(service, "retry", key)["status"] == "SCHEDULED"
     assert told(service, "messages", "--in-need") == []
@@ -151,8 +143,35 @@ def test_messages_are_listed_page_by_page_and_decided_on(service: RunningService
         assert "She is on leave." in api.get(f"/page/messages/{key}").text
 
 
+def test_the_trail_is_shown_of_all_and_of_one_person_without_values(
+    service: RunningService, ada: str
+) -> None:
+    with service.api as api:
+        bob = api.post("/users", json={**ADA, "email": "bob@example.com"}).json()["id"]
+        api.patch(f"/users/{ada}", json={"timezone": "Europe/Paris"})
+        api.patch(f"/users/{ada}", json={"timezone": "Europe/London"})
+        [key] = [one["key"] for one in told(service, "messages", "--user", bob) if one["kind"] == "BIRTHDAY"]
+    assert service.command("cancel", key, "--reason", "He asked for it.").exit_code == 0
+    done = told(service, "audit", "--user", bob)
+    assert [(one["action"], one["messageKey"], one["reason"]) for one in done] == [
+        ("cancel", key, "He asked for it."),
+        ("register", None, None),
+    ]
+    assert {one["userId"] for one in done} == {bob}
+    assert {(one["actorKind"], one["actorName"].partition(" in ")[0]) for one in done} == {
+        ("key", "command line")
+    }
+    assert len(told(service, "audit", "--limit", "3")) == 3
+    shown = service.command("audit").stdout
+    assert "key command line in" in shown
+    assert "change" in shown
+    assert "timezone" in shown
+    for value in ("Ada", "Lovelace", "example.com", "Europe/", "1990"):
+        assert value not in shown
+
+
 def test_a_test_message_arrives_marked(service: RunningService) -> None:
-    done = command(service, "test-send", "-", typed="operator@example.com\n")
+    done = service.command("test-send", "-", typed="operator@example.com\n")
     assert done.stdout == "The channel maildir has taken it over.\n", done.stderr
     [mail] = [
         text
@@ -160,18 +179,16 @@ def test_a_test_message_arrives_marked(service: RunningService) -> None:
         if "[Test]" in (text := (service.folder / "maildir" / "new" / name).read_text())
     ]
     assert "To: Ada Lovelace <operator@example.com>" in mail
-    refused = command(service, "test-send", "operator")
+    refused = service.command("test-send", "operator")
     assert (refused.exit_code, "e-mail address" in refused.stderr) == (1, True)
     assert "operator@example.com" not in service.log.read_text()
 
 
 def test_settings_are_shown_and_shells_helped(service: RunningService) -> None:
-    shown = command(service, "config").stdout
+    shown = service.command("config").stdout
     assert "BIRTHDAYS_SEND_TIME" in shown
-    for name in ("doctor", "explain", "messages", "retry", "cancel", "mark-sent", "test-send", "completion"):
-        assert f"Usage: main {name} [OPTIONS]" in command(service, name, "--help").stdout
     for shell in ("bash", "zsh", "fish"):
-        script = command(service, "completion", shell).stdout
+        script = service.command("completion", shell).stdout
         assert "_BIRTHDAYS_COMPLETE" in script
     completing = {"_BIRTHDAYS_COMPLETE": "bash_complete", "COMP_WORDS": "birthdays mess", "COMP_CWORD": "1"}
     assert run_command([], service.folder, service.port, **completing).stdout == "plain,messages\n"

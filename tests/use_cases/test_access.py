@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from secrets import compare_digest
 
 import pytest
 
@@ -164,6 +165,30 @@ async def test_what_cannot_be_a_key_asks_no_store(access: Access, keys: Counted)
     ):
         assert await access.authenticate(text) is None
     assert keys.reads == 0
+
+
+async def test_a_secret_is_compared_in_constant_time_whether_its_key_is_there_or_not(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[int, int]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((len(one), len(other)))
+        return compare_digest(one, other)
+
+    monkeypatch.setattr("application.access.secrets.compare_digest", compare)
+    made = await access.make_key("one", {Scope.ADMIN})
+    rotated = await access.rotate_key(made.key.id, overlap=timedelta(hours=1))
+    for text, good, times in (
+        (rotated.text, True, 2),
+        (made.text, True, 2),  # the same number, whichever it was
+        (new_key_text(made.key.id).text, False, 2),
+        (new_key_text().text, False, 1),
+    ):
+        compared.clear()
+        access.authenticate.forget(made.key.id)
+        assert (await access.authenticate(text) is not None) == good
+        assert compared == [(90, 90)] + [(32, 32)] * times, "the checksum, and the digests"
 
 
 async def test_uses_are_written_many_at_once_and_not_by_who_asks(access: Access, keys: Counted) -> None:

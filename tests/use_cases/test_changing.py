@@ -93,6 +93,7 @@ async def test_a_birthday_that_is_corrected_and_corrected_back_is_kept(
     assert second.status == Status.CANCELLED
 
 
+@pytest.mark.slow
 async def test_a_message_planned_far_ahead_comes_back_with_its_birthday(
     service: Service, user: UserView
 ) -> None:

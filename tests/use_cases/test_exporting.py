@@ -88,6 +88,7 @@ async def test_nobody_is_a_file_too(service: Service) -> None:
     assert _calendar(await exported(service, ExportFormat.CALENDAR)).events == []
 
 
+@pytest.mark.slow
 async def test_a_file_goes_on_over_the_pages(service: Service) -> None:
     rows = "".join(f",P,L,p{number}@example.com,UTC,1990-01-01,,\n" for number in range(2300))
     await service.import_csv(HEADER + rows)
@@ -172,6 +173,7 @@ annuals = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(annual=annuals, own=st.none() | st.sampled_from(LeapDayRule), house=st.sampled_from(LeapDayRule))
 def test_the_calendar_has_the_days_on_which_messages_leave(

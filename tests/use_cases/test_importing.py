@@ -66,6 +66,18 @@ async def test_a_known_person_takes_over_what_the_row_tells(service: Service) ->
     assert (await service.message(user)).timezone == "America/New_York"
 
 
+async def test_a_file_without_years_takes_none_away(service: Service) -> None:
+    await service.import_csv(_HEADER + _ADA)
+    [before] = (await service.users.page(None, 10)).items
+    year, _, day = (before.birthday or "").partition("-")
+    report = await service.import_csv(f"email,birthday\nada@example.com,--{day}\n")
+    assert (report.updated, report.unchanged) == (0, 1)
+    report = await service.import_csv("email,birthday\nada@example.com,--12-31\n")
+    [after] = (await service.users.page(None, 10)).items
+    assert (report.updated, after.birthday) == (1, "--12-31")
+    assert year.isdecimal()
+
+
 async def test_who_was_deleted_comes_back(service: Service) -> None:
     await service.import_csv(_HEADER + _ADA)
     [user] = (await service.users.page(None, 10)).items

@@ -2,6 +2,8 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from application.ledger import PlanReport
 from domain.message import Status
 from tests.contract.adapters import START
@@ -58,6 +60,7 @@ async def test_what_missed_its_window_is_not_sent_late(service: Service, ada: To
     assert (await service.send()).claimed == 0
 
 
+@pytest.mark.slow
 async def test_the_same_person_is_greeted_every_year_once(service: Service, ada: Told) -> None:
     await service.register(ada)
     for year in (2027, 2028, 2029, 2030):

@@ -25,6 +25,8 @@ from tests.contract.test_postgres import postgres_adapters
 from tests.domain.wall_clock import raw_zone
 from tests.servers import fresh_engine
 
+pytestmark = pytest.mark.slow
+
 NINE = (9, 0)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 A_MOMENT = timedelta(microseconds=1)

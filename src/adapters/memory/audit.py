@@ -5,11 +5,18 @@ from datetime import datetime
 
 import attrs
 
-from adapters.memory.store import ChannelState, MemoryStore, Transaction
+from adapters.memory.store import ChannelState, MemoryStore, State, Transaction
 from application.audit_ports import KEPT_AT_LEAST, AuditReader, AuditTrail, Channels
 from application.views import Page
 from domain.audit import Entry
 from domain.user import UserId
+
+
+def note(state: State, entries: Sequence[Entry]) -> None:
+    """Keep *entries* in *state*, in this order."""
+    numbered = (attrs.evolve(entry, number=number) for number, entry in enumerate(entries, state.noted + 1))
+    state.audit = (*state.audit, *numbered)
+    state.noted += len(entries)
 
 
 class MemoryAuditTrail(AuditTrail):
@@ -21,12 +28,7 @@ class MemoryAuditTrail(AuditTrail):
         self._transaction = transaction
 
     async def note(self, entries: Sequence[Entry]) -> None:
-        state = self._transaction.state
-        numbered = (
-            attrs.evolve(entry, number=number) for number, entry in enumerate(entries, state.noted + 1)
-        )
-        state.audit = (*state.audit, *numbered)
-        state.noted += len(entries)
+        note(self._transaction.state, entries)
 
     async def forget_before(self, instant: datetime) -> int:
         state = self._transaction.state

@@ -86,6 +86,9 @@ class MemoryOperatorReader(OperatorReader):
             for day, found in late.items()
         }
 
+    async def has_people(self) -> bool:
+        return any(user.deleted_at is None for user in self._store.committed.users.values())
+
     async def find_people(self, words: Sequence[str], limit: int) -> Sequence[UserView]:
         users = self._store.committed.users.values()
         found = [user for user in users if user.deleted_at is None and words and _matches(user, words)]

@@ -46,6 +46,14 @@ class MemoryUpkeep(Upkeep):
             self._transaction.drop(key)
         return len({(key.occasion_on.year, key.occasion_on.month) for key in gone})
 
+    async def forget_due_hours_before(self, instant: datetime) -> int:
+        state = self._transaction.state
+        old = {at for hours in (state.due_hours, state.confirmed_hours) for at in hours if at < instant}
+        for at in old:
+            state.due_hours.pop(at, None)
+            state.confirmed_hours.pop(at, None)
+        return len(old)
+
     async def real_now(self) -> datetime:
         self._transaction.refuse_if_over()
         return self._store.real_now()

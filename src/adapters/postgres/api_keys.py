@@ -7,10 +7,13 @@ from typing import Any
 from sqlalchemy import ARRAY, Row, Text, any_, bindparam, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.postgres.audit import note
 from adapters.postgres.database import connected, in_transaction
 from adapters.postgres.tables import api_keys
 from application.access_ports import ApiKeys
+from application.trail import entry_of
 from domain.access import ApiKey, KeyKind, Scope
+from domain.audit import KeyDeed
 
 # In the order of the ids, as any two who write at once must.
 _NOTE_USES = text("""
@@ -33,8 +36,9 @@ class PostgresApiKeys(ApiKeys):
         self._engine = engine
 
     async def add(self, key: ApiKey) -> None:
-        async with connected(self._engine) as connection:
+        async with in_transaction(self._engine) as connection:
             await connection.execute(insert(api_keys), _to_row(key))
+            await note(connection, [entry_of(KeyDeed.MAKE, key, key.created_at)])
 
     async def find(self, key_ids: Sequence[str]) -> Sequence[ApiKey]:
         # One statement, prepared once, for any number of them.
@@ -48,7 +52,9 @@ class PostgresApiKeys(ApiKeys):
             rows = await connection.execute(query.order_by(api_keys.c.created_at, api_keys.c.id))
             return [_to_key(row) for row in rows]
 
-    async def change(self, key_id: str, by: Callable[[ApiKey], ApiKey]) -> ApiKey | None:
+    async def change(
+        self, key_id: str, by: Callable[[ApiKey], ApiKey], deed: KeyDeed, at: datetime
+    ) -> ApiKey | None:
         async with in_transaction(self._engine) as connection:
             found = await connection.execute(
                 select(api_keys).where(api_keys.c.id == key_id).with_for_update(key_share=True)
@@ -56,8 +62,12 @@ class PostgresApiKeys(ApiKeys):
             row = found.one_or_none()
             if row is None:
                 return None
-            changed = by(_to_key(row))
-            await connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(_to_row(changed)))
+            before = _to_key(row)
+            changed = by(before)
+            if changed != before:
+                stored = update(api_keys).where(api_keys.c.id == key_id)
+                await connection.execute(stored.values(_to_row(changed)))
+                await note(connection, [entry_of(deed, changed, at)])
         return changed
 
     async def take(self, key_id: str) -> ApiKey | None:

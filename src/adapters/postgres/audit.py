@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, TextClause, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.database import connected
 from adapters.postgres.transaction import Transaction
@@ -19,17 +19,18 @@ from domain.user import UserId
 # Fields have no comma in their names; an array of arrays would be one long array.
 _NOTE = text("""
     INSERT INTO audit (
-        at, actor_kind, actor_id, actor_name, action, user_id, occasion_on, kind, subject, fields, reason
+        at, actor_kind, actor_id, actor_name, action, user_id, occasion_on, kind, subject, key_id, fields, reason
     )
     SELECT n.at, n.actor_kind, n.actor_id, n.actor_name, n.action, n.user_id, n.occasion_on, n.kind, n.subject,
-        string_to_array(n.fields, ','), n.reason
+        n.key_id, string_to_array(n.fields, ','), n.reason
     FROM unnest(
         CAST(:at AS timestamptz[]), CAST(:actor_kind AS text[]), CAST(:actor_id AS text[]),
         CAST(:actor_name AS text[]), CAST(:action AS text[]), CAST(:user_id AS uuid[]),
-        CAST(:occasion_on AS date[]), CAST(:kind AS text[]), CAST(:subject AS text[]), CAST(:fields AS text[]),
-        CAST(:reason AS text[])
+        CAST(:occasion_on AS date[]), CAST(:kind AS text[]), CAST(:subject AS text[]), CAST(:key_id AS text[]),
+        CAST(:fields AS text[]), CAST(:reason AS text[])
     ) WITH ORDINALITY AS n (
-        at, actor_kind, actor_id, actor_name, action, user_id, occasion_on, kind, subject, fields, reason, place
+        at, actor_kind, actor_id, actor_name, action, user_id, occasion_on, kind, subject, key_id, fields, reason,
+        place
     )
     ORDER BY n.place
 """)
@@ -67,11 +68,7 @@ class PostgresAuditTrail(AuditTrail):
         self._transaction = transaction
 
     async def note(self, entries: Sequence[Entry]) -> None:
-        if entries:
-            rows = [_to_row(entry) for entry in entries]
-            await self._transaction.connection.execute(
-                _NOTE, {name: [row[name] for row in rows] for name in rows[0]}
-            )
+        await note(self._transaction.connection, entries)
 
     async def forget_before(self, instant: datetime) -> int:
         forgotten: int = (
@@ -120,6 +117,13 @@ class PostgresChannels(Channels):
         return resumed.first() is not None
 
 
+async def note(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
+    """Keep *entries* in the transaction of *connection*, in this order."""
+    if entries:
+        rows = [_to_row(entry) for entry in entries]
+        await connection.execute(_NOTE, {name: [row[name] for row in rows] for name in rows[0]})
+
+
 def to_entry(row: Row[Any]) -> Entry:
     user_id = None if row.user_id is None else UserId(row.user_id)
     key = None
@@ -132,6 +136,7 @@ def to_entry(row: Row[Any]) -> Entry:
         user_id=user_id,
         message=key,
         subject=row.subject,
+        key_id=row.key_id,
         fields=tuple(row.fields),
         reason=row.reason,
         number=row.id,
@@ -150,6 +155,7 @@ def _to_row(entry: Entry) -> dict[str, Any]:
         "occasion_on": None if key is None else key.occasion_on,
         "kind": None if key is None else key.kind.value,
         "subject": entry.subject,
+        "key_id": entry.key_id,
         "fields": ",".join(entry.fields),
         "reason": entry.reason,
     }

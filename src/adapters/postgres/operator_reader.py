@@ -67,6 +67,7 @@ LATENESS = text("""
     ) s
     GROUP BY occasion_on
 """)
+_HAS_PEOPLE = text("SELECT EXISTS (SELECT FROM users WHERE deleted_at IS NULL) AS has_people")
 _PAUSED = text("""
     SELECT name, greatest(paused_until - clock_timestamp(), interval '0') AS pause, braked_hour, braked_messages,
         braked_allowed
@@ -114,6 +115,10 @@ class PostgresOperatorReader(OperatorReader):
             row.occasion_on: Lateness(sent=row.sent, median=row.usual[0], p99=row.usual[1], worst=row.worst)
             for row in rows
         }
+
+    async def has_people(self) -> bool:
+        [row] = await self._all(_HAS_PEOPLE)
+        return bool(row.has_people)
 
     async def find_people(self, words: Sequence[str], limit: int) -> Sequence[UserView]:
         if not words:

@@ -1,7 +1,5 @@
 """The command that shows the audit trail: on the database, beside a running service and without one."""
 
-import asyncio
-from collections.abc import Sequence
 from uuid import UUID
 
 import click
@@ -10,8 +8,9 @@ from rich.table import Table
 
 from domain.audit import Entry
 from domain.user import UserId
-from entrypoints.cli.options import FILE_WIDTH, one_sentence, settings, utc, write_json
-from entrypoints.container.opening import FORESEEN, opened_service
+from entrypoints.cli.options import FILE_WIDTH, one_sentence, utc, write_json
+from entrypoints.cli.own_service import on_service
+from entrypoints.container.opening import FORESEEN
 
 
 @click.command("audit")
@@ -21,7 +20,8 @@ from entrypoints.container.opening import FORESEEN, opened_service
 @one_sentence(*FORESEEN)
 def show_audit(user: UUID | None, limit: int, *, as_json: bool) -> None:
     """Show who did what, the last first: ids and names of fields, and nobody's values."""
-    entries = asyncio.run(_read(None if user is None else UserId(user), limit))
+    user_id = None if user is None else UserId(user)
+    entries = on_service(lambda opened: opened.adapters.audit_reader().page(None, limit, user_id)).items
     if as_json:
         write_json(_told(entry) for entry in entries)
         return
@@ -29,17 +29,12 @@ def show_audit(user: UUID | None, limit: int, *, as_json: bool) -> None:
     for entry in entries:
         told = _told(entry)
         who = " ".join(filter(None, (entry.actor.kind, entry.actor.name)))
-        to = told["messageKey"] or told["subject"] or told["userId"] or ""
+        to = told["messageKey"] or told["subject"] or told["keyId"] or told["userId"] or ""
         table.add_row(told["at"], who, entry.action, to, " ".join(entry.fields), entry.reason or "")
     console = Console()
     if not console.is_terminal:
         console.width = FILE_WIDTH
     console.print(table)
-
-
-async def _read(user_id: UserId | None, limit: int) -> Sequence[Entry]:
-    async with opened_service(settings()) as opened:
-        return (await opened.adapters.audit_reader().page(None, limit, user_id)).items
 
 
 def _told(entry: Entry) -> dict[str, str | None]:
@@ -52,6 +47,7 @@ def _told(entry: Entry) -> dict[str, str | None]:
         "userId": None if entry.user_id is None else str(entry.user_id),
         "messageKey": None if entry.message is None else str(entry.message),
         "subject": entry.subject,
+        "keyId": entry.key_id,
         "fields": " ".join(entry.fields),
         "reason": entry.reason,
     }

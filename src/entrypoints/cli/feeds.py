@@ -1,22 +1,17 @@
 """The commands about feeds: they work on the database, beside a running service and without one."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from application.errors import KeyNotFound
-from application.feeds import Feeds
 from domain.errors import DomainError
 from entrypoints.cli.keys import state_of
 from entrypoints.cli.options import FILE_WIDTH, one_sentence, settings, utc, write_json
-from entrypoints.container.opening import FORESEEN, opened_service
-
-T = TypeVar("T")
+from entrypoints.cli.own_service import on_service
+from entrypoints.container.opening import FORESEEN
 
 
 @click.group("feeds")
@@ -38,7 +33,7 @@ def make_feed(name: str, days: int | None, url: str | None, *, years: bool) -> N
     Whoever has the address can read everybody's name and days, and nothing else.
     """
     lasts = None if days is None else timedelta(days=days)
-    made = _run(lambda told: told.make(name, tells_years=years, lasts=lasts))
+    made = on_service(lambda opened: opened.service.http().feeds.make(name, tells_years=years, lasts=lasts))
     base = url.rstrip("/") if url else f"http://127.0.0.1:{settings().port}"
     click.echo(f"{base}/calendar/{made.text}.ics")
     click.echo(f"This is the feed {made.key.id}. Its address is shown this once, and is a secret.", err=True)
@@ -49,7 +44,7 @@ def make_feed(name: str, days: int | None, url: str | None, *, years: bool) -> N
 @one_sentence(*FORESEEN)
 def list_feeds(*, as_json: bool) -> None:
     """List all feeds; when one was last asked for is written once a minute."""
-    found = _run(lambda told: told.list())
+    found = on_service(lambda opened: opened.service.http().feeds.list())
     now = datetime.now(UTC)
     if as_json:
         write_json(
@@ -80,13 +75,5 @@ def list_feeds(*, as_json: bool) -> None:
 @one_sentence(*FORESEEN, KeyNotFound)
 def revoke_feed(feed_id: str) -> None:
     """Let the address of the feed ID lead nowhere, within three seconds."""
-    _run(lambda told: told.revoke(feed_id))
+    on_service(lambda opened: opened.service.http().feeds.revoke(feed_id))
     click.echo(f"The feed {feed_id} is revoked.")
-
-
-def _run(do: Callable[[Feeds], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with opened_service(settings()) as opened:
-            return await do(opened.service.http().feeds)
-
-    return asyncio.run(run())

@@ -1,22 +1,19 @@
 """The commands about keys: they work on the database, beside a running service and without one."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from application.access import Access, NewKey
+from application.access import NewKey
 from application.errors import KeyNotFound
 from domain.access import ApiKey, Scope
 from domain.errors import DomainError
 from entrypoints.cli.options import FILE_WIDTH, one_sentence, settings, utc, write_json
-from entrypoints.container.opening import FORESEEN, opened_service
-
-T = TypeVar("T")
+from entrypoints.cli.own_service import on_service
+from entrypoints.container.opening import FORESEEN
 
 _WITHIN = (
     "A running service knows it at once; what it revokes or rotates it stops accepting within three seconds."
@@ -43,7 +40,7 @@ def keys() -> None:
 def make_key(name: str, scopes: Sequence[str], days: int | None) -> None:
     """Make a key called NAME and print it, this once."""
     lasts = None if days is None else timedelta(days=days)
-    _tell(_run(lambda access: access.make_key(name, map(Scope, scopes), lasts=lasts)))
+    _tell(on_service(lambda opened: opened.service.access().make_key(name, map(Scope, scopes), lasts=lasts)))
 
 
 @keys.command("list")
@@ -51,7 +48,7 @@ def make_key(name: str, scopes: Sequence[str], days: int | None) -> None:
 @one_sentence(*FORESEEN)
 def list_keys(*, as_json: bool) -> None:
     """List all keys and browser sessions; last use is written once a minute."""
-    found = _run(lambda access: access.list_keys())
+    found = on_service(lambda opened: opened.service.access().list_keys())
     now = datetime.now(UTC)
     if as_json:
         write_json(
@@ -92,7 +89,8 @@ def list_keys(*, as_json: bool) -> None:
 @one_sentence(*FORESEEN, KeyNotFound)
 def rotate_key(key_id: str, overlap_hours: int) -> None:
     """Give the key ID another secret and print it, this once."""
-    _tell(_run(lambda access: access.rotate_key(key_id, overlap=timedelta(hours=overlap_hours))))
+    overlap = timedelta(hours=overlap_hours)
+    _tell(on_service(lambda opened: opened.service.access().rotate_key(key_id, overlap=overlap)))
 
 
 @keys.command("revoke")
@@ -100,7 +98,7 @@ def rotate_key(key_id: str, overlap_hours: int) -> None:
 @one_sentence(*FORESEEN, KeyNotFound)
 def revoke_key(key_id: str) -> None:
     """Make the key or session ID good for nothing."""
-    _run(lambda access: access.revoke_key(key_id))
+    on_service(lambda opened: opened.service.access().revoke_key(key_id))
     click.echo(f"The key {key_id} is revoked.")
 
 
@@ -111,16 +109,8 @@ def revoke_key(key_id: str) -> None:
 @one_sentence(*FORESEEN)
 def login(url: str | None) -> None:
     """Print a link that logs a browser in: once, within an hour."""
-    text = _run(lambda access: access.log_in.link())
+    text = on_service(lambda opened: opened.service.access().log_in.link())
     click.echo(f"{url or f'http://127.0.0.1:{settings().port}'}/login?token={text}")
-
-
-def _run(do: Callable[[Access], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with opened_service(settings()) as opened:
-            return await do(opened.service.access())
-
-    return asyncio.run(run())
 
 
 def state_of(key: ApiKey, now: datetime) -> str:

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from application.headline import counted
 from application.people_file import read_people
 from application.people_rows import NotAPeopleFile, RowProblem
 from application.simulation import simulate
@@ -153,7 +154,7 @@ def _tell(report: Mapping[str, Any], *, with_problems: bool = True) -> None:
     would = " would be" if report["dryRun"] else ""
     deactivated = f", {report['deactivated']} deactivated" if report["deactivated"] else ""
     click.echo(
-        f"{report['rows']} rows:{would} {report['created']} created, {report['updated']} updated, "
+        f"{counted(report['rows'], 'row', 'rows')}:{would} {report['created']} created, {report['updated']} updated, "
         f"{report['unchanged']} unchanged{deactivated}, {report['failed']} left out"
     )
     if report["importId"] is not None and report["rows"] > report["unchanged"] + report["failed"]:
@@ -218,6 +219,6 @@ def undo_import(import_id: UUID, url: str | None) -> None:
         refuse_problem(answer)
     report = answer.json()
     click.echo(
-        f"{report['undone']} people as before, {report['changedSince']} changed since and left alone, "
+        f"{counted(report['undone'], 'person', 'people')} as before, {report['changedSince']} changed since and left alone, "
         f"{report['inTheWay']} whose address or id somebody else has now"
     )

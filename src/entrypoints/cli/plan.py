@@ -1,18 +1,16 @@
 """The commands about the calendar and the database's schema."""
 
-import asyncio
 from datetime import date, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from domain.plan import Owed
-from entrypoints.cli.options import FILE_WIDTH, DateOption, one_sentence, ordered, settings, utc, write_json
-from entrypoints.container.opening import FORESEEN, OpenService, opened_service
-
-T = TypeVar("T")
+from entrypoints.cli.options import FILE_WIDTH, DateOption, one_sentence, ordered, utc, write_json
+from entrypoints.cli.own_service import on_service
+from entrypoints.container.opening import FORESEEN, OpenService
 
 _DAYS_MAX = 3660
 _PLAN_DAYS_MAX = 400
@@ -23,11 +21,10 @@ _PLAN_DAYS_MAX = 400
 def migrate_schema() -> None:
     """Bring the database's schema up to date. 'serve' does the same at its start."""
 
-    async def run() -> OpenService:
-        async with opened_service(settings()) as opened:
-            return opened
+    async def look(opened: OpenService) -> OpenService:
+        return opened
 
-    opened = asyncio.run(run())
+    opened = on_service(look)
     if opened.revision_before == opened.revision:
         click.echo(f"The schema is up to date (revision {opened.revision}).")
     else:
@@ -47,12 +44,7 @@ def show_upcoming(days: int, *, as_json: bool) -> None:
 
     Works beside a running service, on its clock, and without one.
     """
-
-    async def run() -> list[Owed]:
-        async with opened_service(settings()) as opened:
-            return list(await opened.service.upcoming_messages()(days))
-
-    found = asyncio.run(run())
+    found = on_service(lambda opened: opened.service.upcoming_messages()(days))
     rows = [_shown(one) for one in found]
     if as_json:
         write_json(rows)
@@ -100,12 +92,7 @@ def plan_range(first: date, last: date, *, dry_run: bool, as_json: bool) -> None
     ordered(first, last)
     if last - first > timedelta(days=_PLAN_DAYS_MAX):
         raise click.BadParameter(f"at most {_PLAN_DAYS_MAX} days after --from.", param_hint="--to")
-
-    async def run() -> Any:
-        async with opened_service(settings()) as opened:
-            return await opened.service.plan_messages()(first, last, dry_run=dry_run)
-
-    report = asyncio.run(run())
+    report = on_service(lambda opened: opened.service.plan_messages()(first, last, dry_run=dry_run))
     if as_json:
         write_json([{"scheduled": report.scheduled, "skipped": report.skipped, "dryRun": dry_run}])
     else:

@@ -21,6 +21,7 @@ from entrypoints.http.problems import RequestRefused
 
 SESSION_COOKIE = "birthdays_session"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SEND_A_KEY = "Send a key as 'Authorization: Bearer bday_…'; 'birthdays keys make' makes one."
 _ANYBODY = ApiKey(
     id="anybody",
     name="anybody",
@@ -93,7 +94,7 @@ class Doorkeeper(ASGIMiddleware):
             return key
         cookie = Request[Any, Any, Any](scope).cookies.get(SESSION_COOKIE)
         if cookie is None:
-            raise _unknown("Send a key as 'Authorization: Bearer bday_…'; 'birthdays keys make' makes one.")
+            raise _unknown(SEND_A_KEY)
         session = await self._access.authenticate(cookie, KeyKind.SESSION)
         if session is None:
             raise _unknown("This session is over; 'birthdays login' prints a link to a new one.")

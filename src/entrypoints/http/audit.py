@@ -29,13 +29,14 @@ ENTRY: Mapping[str, Any] = {
     "userId": documents.USER["id"],
     "messageKey": None,
     "subject": None,
+    "keyId": None,
     "fields": ["email", "timezone"],
     "reason": None,
 }
 
 
 class ActorResource(Resource, frozen=True):
-    """Who acted; *id* and *name* are those of the key."""
+    """Who acted; *id* and *name* are those of the key, *name* of a command is the account that ran it."""
 
     kind: ActorKind
     id: str | None
@@ -52,6 +53,7 @@ class EntryResource(Resource, frozen=True, kw_only=True):
     user_id: UUID | None
     message_key: str | None
     subject: str | None
+    key_id: str | None
     fields: tuple[str, ...]
     reason: str | None
 
@@ -65,6 +67,7 @@ class EntryResource(Resource, frozen=True, kw_only=True):
             user_id=entry.user_id,
             message_key=None if entry.message is None else str(entry.message),
             subject=entry.subject,
+            key_id=entry.key_id,
             fields=tuple(wire_name(name) for name in entry.fields),
             reason=entry.reason,
         )
@@ -97,7 +100,7 @@ class AuditController(Controller):
         ),
     )
     async def list(self, request: AnyRequest, use_cases: NamedDependency[UseCases]) -> Response[AuditPage]:
-        """List what was done to people's records, to messages and channels. Nobody can change it."""
+        """List what was done to people's records, to messages, channels and keys. Nobody can change it."""
         after = one_parameter(request, "after")
         page = await use_cases.audit_reader.page(
             None if after is None else _cursor(after),

@@ -5,7 +5,7 @@ from typing import Literal
 
 from litestar import Controller, post
 from litestar.di import NamedDependency
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Reference, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Reference, RequestBody, Schema
 from litestar.params import FromPath
 
 from application.deliveries import Sent
@@ -19,7 +19,11 @@ from entrypoints.http.resources import Resource
 from entrypoints.http.use_cases import UseCases
 
 _FIELDS: dict[str, Reference | Schema] = {
-    "email": Schema(type=OpenAPIType.STRING, description="An address of yours; nothing of it is kept.")
+    "email": Schema(
+        type=OpenAPIType.STRING,
+        description="An address of yours; nothing of it is kept.",
+        format=OpenAPIFormat.EMAIL,
+    )
 }
 _BODY = RequestBody(
     required=True,

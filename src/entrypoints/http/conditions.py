@@ -7,7 +7,7 @@ from http import HTTPStatus
 from entrypoints.http.problems import RequestRefused
 from entrypoints.http.requests import AnyRequest
 
-_ETAG = re.compile(r'(W/)?"([^"]*)"')
+_ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _ETAGS = re.compile(rf"\s*(?:\*|{_ETAG.pattern}(?:\s*,\s*{_ETAG.pattern})*)\s*")
 _VERSION = re.compile(r"[1-9]\d{0,17}", re.ASCII)
 
@@ -30,6 +30,11 @@ def is_not_modified(request: AnyRequest, etag: str) -> bool:
         return False
     tags = _tags(request, "If-None-Match")
     return tags is None or any(f'"{tag}"' == etag for _, tag in tags)
+
+
+def refuse_bad_condition(request: AnyRequest) -> None:
+    """Refuse an If-None-Match that says nothing, where there is nothing that it could be compared with."""
+    _tags(request, "If-None-Match")
 
 
 def _tags(request: AnyRequest, name: str) -> Sequence[tuple[bool, str]] | None:

@@ -12,6 +12,7 @@ from litestar.openapi.spec import (
     Schema,
 )
 
+from domain.decision import REASON_LENGTH_MAX
 from domain.message import Status
 from domain.occasion import Kind, LeapDayRule
 from domain.user import NAME_LENGTH_MAX
@@ -145,15 +146,20 @@ def _json_body(media_types: Sequence[str], example: Mapping[str, Any], needed: S
     return RequestBody(required=True, content=dict.fromkeys(media_types, content))
 
 
+REASON = Schema(
+    type=_TEXT,
+    description=f"Why; kept with who did it. Up to {REASON_LENGTH_MAX} printable characters.",
+    format="printable",  # type: ignore[arg-type]  # same
+    min_length=1,
+    max_length=REASON_LENGTH_MAX,
+)
 WITH_REASON = RequestBody(
     required=True,
     content={
         JSON: OpenAPIMediaType(
             schema=Schema(
                 type=OpenAPIType.OBJECT,
-                properties={
-                    "reason": Schema(type=_TEXT, description="Why; kept with who did it.", min_length=1)
-                },
+                properties={"reason": REASON},
                 required=["reason"],
                 additional_properties=False,
             ),
@@ -200,7 +206,8 @@ USER_ID = parameter(
 )
 YES_OR_NO = Schema(type=OpenAPIType.BOOLEAN, default=False)
 ERASE = parameter("erase", "query", "Remove the person's record and messages for good.", YES_OR_NO)
-_TAGS = Schema(type=_TEXT, pattern=r'^(\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*)$')
+_TAG = r'(W/)?"[\x21\x23-\x7e]*"'
+_TAGS = Schema(type=_TEXT, pattern=rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$")
 IF_MATCH = parameter("If-Match", "header", 'Only if the record still has this ETag, such as "3".', _TAGS)
 IF_NONE_MATCH = parameter("If-None-Match", "header", "Answer 304 if the record still has this ETag.", _TAGS)
 ETAG = {"ETag": "The record's version, as a strong tag."}

@@ -15,7 +15,7 @@ from litestar.response import Stream
 from application.limiting import RequestClass
 from domain.access import Scope
 from entrypoints.http.conditions import is_not_modified
-from entrypoints.http.keys import DAYS_MAX, EXPIRES_IN_DAYS
+from entrypoints.http.keys import EXPIRES_IN_DAYS, NAME, read_name_and_days
 from entrypoints.http.operations import operation, shown_example
 from entrypoints.http.problems import FieldProblem, RequestRefused, body_problem
 from entrypoints.http.requests import JSON, AnyRequest, read_object
@@ -34,7 +34,7 @@ _FEED: Mapping[str, Any] = {
     "lastUsedAt": None,
 }
 _FIELDS: dict[str, Reference | Schema] = {
-    "name": Schema(type=OpenAPIType.STRING, description="Whose it is, and what for; up to 100 characters."),
+    "name": NAME,
     "tellsYears": Schema(
         type=OpenAPIType.BOOLEAN, default=False, description="Tell the years of birth and of hiring."
     ),
@@ -165,13 +165,10 @@ async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
 def _read(told: Mapping[str, Any]) -> tuple[str, bool, timedelta | None]:
     """Raises RequestRefused with every field that is not acceptable."""
     problems: list[FieldProblem] = []
-    name, tells_years, days = told.get("name"), told.get("tellsYears", False), told.get("expiresInDays")
-    if not isinstance(name, str):
-        problems.append(body_problem("name", "This is to be a text."))
+    name, lasts = read_name_and_days(told, problems)
+    tells_years = told.get("tellsYears", False)
     if not isinstance(tells_years, bool):
         problems.append(body_problem("tellsYears", "This is to be true or false."))
-    if days is not None and (type(days) is not int or not 1 <= days <= DAYS_MAX):
-        problems.append(body_problem("expiresInDays", f"Give a whole number from 1 to {DAYS_MAX}."))
     if problems:
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "Some fields are not acceptable.", problems)
-    return str(name), bool(tells_years), None if days is None else timedelta(days=days)
+    return name, bool(tells_years), lasts

@@ -12,7 +12,7 @@ from entrypoints.http.operations import shown_example
 
 PEOPLE_MAX = 500_000_000
 """More than a service holds."""
-_TEXT = Schema(type=OpenAPIType.STRING)
+_FILE = Schema(type=OpenAPIType.STRING, format="people-file")  # type: ignore[arg-type]  # a format may be any word
 
 REPORT: Mapping[str, Any] = {
     "importId": "0b1f3bb4-5e5e-4c58-9f0c-6f3f0f1f7a55",
@@ -52,7 +52,7 @@ FILE = RequestBody(
         "recognised is answered. An address is needed of everybody."
     ),
     content={
-        media_type: OpenAPIMediaType(schema=_TEXT, examples={"file": shown_example(text)})
+        media_type: OpenAPIMediaType(schema=_FILE, examples={"file": shown_example(text)})
         for media_type, text in (("text/csv", _CSV), ("text/vcard", _VCARD))
     },
 )

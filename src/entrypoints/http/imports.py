@@ -26,11 +26,12 @@ from domain.access import Scope
 from domain.due import zone
 from domain.errors import InvalidField
 from domain.written_dates import DateOrder, DateReading
+from entrypoints.failures import class_of, course_of
 from entrypoints.http import import_documents as documents
 from entrypoints.http.import_resources import ImportProgress, ImportResource, UndoResource
 from entrypoints.http.operations import operation
 from entrypoints.http.parameters import bad_parameter, one_of, one_parameter, whole_number, yes_or_no
-from entrypoints.http.problems import RETRY_SOON, RequestRefused, class_of, course_of, problem_of
+from entrypoints.http.problems import RETRY_SOON, RequestRefused, problem_of
 from entrypoints.http.requests import FILE_BYTES_MAX, JSON, AnyRequest, read_body, require_type
 from entrypoints.http.use_cases import UseCases
 

@@ -20,12 +20,19 @@ from entrypoints.http.requests import JSON, AnyRequest, read_object
 from entrypoints.http.resources import KeyResource, KeysResource, NewKeyResource
 from entrypoints.http.use_cases import UseCases
 
-DAYS_MAX = 3660
+_DAYS_MAX = 3660
+NAME = Schema(
+    type=OpenAPIType.STRING,
+    description=f"Whose it is, and what for; up to {NAME_MAX} printable characters.",
+    format="printable",  # type: ignore[arg-type]  # a format may be any word
+    min_length=1,
+    max_length=NAME_MAX,
+)
 EXPIRES_IN_DAYS = Schema(
     type=[OpenAPIType.INTEGER, OpenAPIType.NULL],
-    description=f"From 1 to {DAYS_MAX}; null for ever.",
+    description=f"From 1 to {_DAYS_MAX}; null for ever.",
     minimum=1,
-    maximum=DAYS_MAX,
+    maximum=_DAYS_MAX,
 )
 _EXAMPLE: Mapping[str, Any] = {
     "name": "payroll",
@@ -44,13 +51,7 @@ _KEY: Mapping[str, Any] = {
 }
 _TOLD_ONCE: Mapping[str, Any] = {"key": _KEY, "text": "bday_5f1d7e84a9c0_…"}
 _FIELDS: dict[str, Reference | Schema] = {
-    "name": Schema(
-        type=OpenAPIType.STRING,
-        description="Whose it is, and what for; up to 100 printable characters.",
-        format="printable",  # type: ignore[arg-type]  # a format may be any word
-        min_length=1,
-        max_length=NAME_MAX,
-    ),
+    "name": NAME,
     "scopes": Schema(
         type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, enum=list(Scope)), min_items=1
     ),
@@ -154,10 +155,9 @@ class KeyController(Controller):
 def _read(told: Mapping[str, Any]) -> tuple[str, frozenset[Scope], timedelta | None]:
     """Raises RequestRefused with every field that is not acceptable."""
     problems: list[FieldProblem] = []
-    name, names, days = told.get("name"), told.get("scopes"), told.get("expiresInDays")
+    name, lasts = read_name_and_days(told, problems)
+    names = told.get("scopes")
     scopes: frozenset[Scope] = frozenset()
-    if not isinstance(name, str):
-        problems.append(body_problem("name", "This is to be a text."))
     if not (isinstance(names, Sequence) and all(isinstance(one, str) for one in names)) or isinstance(
         names, str
     ):
@@ -167,8 +167,19 @@ def _read(told: Mapping[str, Any]) -> tuple[str, frozenset[Scope], timedelta | N
             scopes = scopes_of(names)
         except InvalidField as problem:
             problems.append(body_problem("scopes", problem.reason))
-    if days is not None and (type(days) is not int or not 1 <= days <= DAYS_MAX):
-        problems.append(body_problem("expiresInDays", f"Give a whole number from 1 to {DAYS_MAX}."))
     if problems:
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "Some fields are not acceptable.", problems)
-    return str(name), scopes, None if days is None else timedelta(days=days)
+    return name, scopes, lasts
+
+
+def read_name_and_days(told: Mapping[str, Any], problems: list[FieldProblem]) -> tuple[str, timedelta | None]:
+    """Return the name of a key or a feed and for how long it is good; add what is not acceptable to *problems*."""
+    name, days = told.get("name"), told.get("expiresInDays")
+    if not isinstance(name, str):
+        problems.append(body_problem("name", "This is to be a text."))
+    if isinstance(days, float) and days.is_integer():
+        days = int(days)  # JSON knows one kind of numbers: 30.0 is a whole one
+    if days is not None and (type(days) is not int or not 1 <= days <= _DAYS_MAX):
+        problems.append(body_problem("expiresInDays", f"Give a whole number from 1 to {_DAYS_MAX}."))
+        days = None
+    return str(name), None if days is None else timedelta(days=days)

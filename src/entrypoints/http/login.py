@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Controller, Response, delete, get
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
+from litestar.enums import MediaType
 from litestar.response import Redirect
 
 from application.access import SESSION_LASTS
@@ -13,14 +14,21 @@ from domain.access import KeyKind, Scope
 from entrypoints.http.access import SESSION_COOKIE, caller_of
 from entrypoints.http.documents import parameter
 from entrypoints.http.operations import operation
+from entrypoints.http.page.routes import answer_trouble
 from entrypoints.http.parameters import one_parameter
-from entrypoints.http.problems import RequestRefused
+from entrypoints.http.problems import PROBLEM_JSON, RequestRefused, answer_problem
 from entrypoints.http.requests import AnyRequest
 from entrypoints.http.use_cases import UseCases
 
 AFTER_LOGIN = "/"
-"""All that a browser can look at as long as the service has no page of its own."""
+"""The operator's page."""
 _TOKEN = parameter("token", "query", "What the link from the terminal holds.")
+
+
+def _answer_trouble(request: AnyRequest, error: Exception) -> Response[Any]:
+    """Say what is wrong as a page to who reads pages, and as a problem to all others."""
+    is_read_by_a_person = request.accept.best_match([PROBLEM_JSON, MediaType.HTML]) == MediaType.HTML
+    return answer_trouble(request, error) if is_read_by_a_person else answer_problem(request, error)
 
 
 class LoginController(Controller):
@@ -28,6 +36,7 @@ class LoginController(Controller):
 
     path = "/login"
     include_in_schema = False
+    exception_handlers = {Exception: _answer_trouble}  # noqa: RUF012  # Litestar's way to say it
 
     @get(operation_class=operation(_TOKEN, needs=None, answer={}))
     async def log_in(self, request: AnyRequest, use_cases: NamedDependency[UseCases]) -> Response[Any]:

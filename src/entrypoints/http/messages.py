@@ -1,6 +1,7 @@
 """The routes of the ledger and the scheduler."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 
 from litestar import Controller, Response, get, post
@@ -20,9 +21,7 @@ from entrypoints.http.resources import MessagePage, MessageResource, SchedulerRe
 from entrypoints.http.use_cases import UseCases
 
 _REASON: dict[str, Reference | Schema] = {
-    "reason": Schema(
-        type=OpenAPIType.STRING, description="Why, in a few words; kept with the message and its person."
-    )
+    "reason": replace(documents.REASON, type=[OpenAPIType.STRING, OpenAPIType.NULL])
 }
 _ACTION = operation(
     request=RequestBody(

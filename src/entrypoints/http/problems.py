@@ -1,6 +1,5 @@
 """Every error as application/problem+json (RFC 9457); none repeats what was typed."""
 
-import traceback
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -28,6 +27,7 @@ from application.errors import (
 from application.people_rows import NotAPeopleFile
 from application.texts import LanguageUnknown
 from domain.errors import DomainError, IllegalTransition, InvalidField, InvalidFields
+from entrypoints.failures import class_of, course_of
 from entrypoints.http.names import wire_name
 
 log = structlog.get_logger()
@@ -144,26 +144,3 @@ def told_problem(method: str, error: Exception) -> tuple[Problem, dict[str, str]
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", method=method, error=class_of(error), traceback=course_of(error))
     return problem, headers
-
-
-def class_of(error: BaseException) -> str:
-    return f"{type(error).__module__}.{type(error).__qualname__}"
-
-
-def course_of(error: BaseException) -> Sequence[str]:
-    """Return where *error* came from, and what it came from, line by line, for the log.
-
-    Its text and the values of variables are left out: they may be somebody's name or address.
-    """
-    course: list[str] = []
-    cause: BaseException | None = error
-    seen: set[int] = set()
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        course.append(class_of(cause))
-        course += [
-            f"  {frame.filename}:{frame.lineno} in {frame.name}"
-            for frame in traceback.extract_tb(cause.__traceback__)
-        ]
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    return course

@@ -45,7 +45,11 @@ class TemplateController(Controller):
                 name="years",
                 param_in="query",
                 description=f"How many, up to {_YEARS_MAX}; or {_UNKNOWN_YEARS}.",
-                schema=Schema(type=OpenAPIType.STRING, default=str(YEARS_SHOWN)),
+                schema=Schema(
+                    type=OpenAPIType.STRING,
+                    pattern=f"^({_UNKNOWN_YEARS}|0{{0,6}}([1-9]|[1-9][0-9]|1[0-4][0-9]|{_YEARS_MAX}))$",
+                    default=str(YEARS_SHOWN),
+                ),
             ),
             Parameter(
                 name="belated",

@@ -14,7 +14,7 @@ from domain.errors import InvalidFields
 from domain.telling import tell
 from domain.user import UserId
 from entrypoints.http import documents
-from entrypoints.http.conditions import etag_of, if_match, is_not_modified
+from entrypoints.http.conditions import etag_of, if_match, is_not_modified, refuse_bad_condition
 from entrypoints.http.operations import operation
 from entrypoints.http.pages import bad_cursor, linked_page, read_cursor
 from entrypoints.http.parameters import bad_parameter, one_parameter, user_id_of, whole_number, yes_or_no
@@ -84,6 +84,7 @@ class UserController(Controller):
         email = _email(request)
         if email is not None:
             return _read_user(request, await use_cases.find_user_by_email(email))
+        refuse_bad_condition(request)
         limit = whole_number(request, "limit", 100, 1, 1000)
         after = one_parameter(request, "after")
         page = await use_cases.list_users(None if after is None else _user_cursor(after), limit)

@@ -19,6 +19,7 @@ from application.statistics import LookAtLedger, SchedulerState
 from application.upkeep import CLOCK_OFFSET_MAX, CompareClocks, DropOldMonths
 from domain.due import SendPolicy
 from domain.events import Event, MessagesChanged
+from entrypoints.scheduler.bounds import in_time
 
 log = structlog.get_logger()
 
@@ -71,14 +72,14 @@ class Scheduler:
 
     async def plan_now(self) -> bool:
         """Plan the window, and tell whether that was done: not by a clock that nobody can trust."""
-        offset = await self.compare_clocks()
+        offset = await in_time(self.compare_clocks())
         self.state.clock_offset_s = offset.total_seconds()
         if abs(offset) > CLOCK_OFFSET_MAX:
             log.error("clock_doubted", offset_s=offset.total_seconds())
             return False
         now = self.clock.now()
-        moved = await self.plan_open_anew()
-        report = await self.plan()
+        moved = await in_time(self.plan_open_anew())
+        report = await in_time(self.plan())
         self.state.last_plan_at = now
         self.state.planned_until = self.policy.plan_dates(now)[1]
         log.info(
@@ -89,7 +90,7 @@ class Scheduler:
             moved=moved,
         )
         if self.refresh_lists is not None and (report.scheduled or moved):
-            await self.refresh_lists()
+            await in_time(self.refresh_lists())
         return True
 
     async def _plan_tick(self, stopping: asyncio.Event) -> None:
@@ -99,7 +100,7 @@ class Scheduler:
             if not await self.plan_now():
                 await _wait_for(CLOCK_CHECK_EVERY_S, stopping)
                 return
-            if months := await self.drop_old_months():
+            if months := await in_time(self.drop_old_months()):
                 log.info("months_dropped", months=months)
         await self._sleep_until(_plan_due(self.state.last_plan_at or now), stopping)
 
@@ -113,7 +114,7 @@ class Scheduler:
             # Of real time, and an operator may end it: it is looked at again now and then.
             await _wait_for(min(pause.total_seconds(), PAUSE_MAX_S), stopping)
             return
-        self.state.next_due_at = await self.next_due()
+        self.state.next_due_at = await in_time(self.next_due())
         wake_at = min(self.state.next_due_at or now + SLEEP_MAX, now + SLEEP_MAX)
         await self._sleep_until(wake_at, stopping, self._poke)
 
@@ -141,7 +142,8 @@ class Scheduler:
         return None
 
     async def _send_batch(self) -> DispatchReport:
-        report = await self.send_due()
+        # What is claimed has the time of its lease to be sent and written down.
+        report = await in_time(self.send_due(), more_s=self.send_due.lease.total_seconds())
         if report.braked is not None and self.state.braked != report.braked:
             log.warning(
                 "channel_braked",
@@ -165,7 +167,7 @@ class Scheduler:
         return report
 
     async def _keep_tick(self, stopping: asyncio.Event) -> None:
-        report = await self.keep()
+        report = await in_time(self.keep())
         if report.changed:
             self.observer.ledger_kept(
                 retrying=report.retrying, unknown=report.unknown, expired=report.expired
@@ -179,7 +181,7 @@ class Scheduler:
         await _wait_for(KEEP_EVERY_S, stopping)
 
     async def _look_tick(self, stopping: asyncio.Event) -> None:
-        counts, backlog = await self.look_at_ledger()
+        counts, backlog = await in_time(self.look_at_ledger())
         self.state.waiting_since = backlog.oldest_at
         self.observer.ledger_looked_at(counts, backlog)
         if backlog.messages:

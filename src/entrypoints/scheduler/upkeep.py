@@ -19,6 +19,7 @@ from application.processes import BEAT_EVERY_S, Process, Processes
 from application.retention import ForgetWhatIsOld
 from application.sweeping import BATCH, SWEEP_EVERY_S, InvalidateAtOnce, SweepInvalidations, TidyOutbox
 from application.trust import POLL_EVERY_S, Trust
+from entrypoints.scheduler.bounds import TRUST_WITHIN_S, in_time
 
 log = structlog.get_logger()
 
@@ -48,7 +49,7 @@ class CacheUpkeep:
         async with asyncio.TaskGroup() as jobs:
             auditing = jobs.create_task(self.auditor.run())
             refreshing = jobs.create_task(self._refresh_daily())
-            jobs.create_task(_repeat(self.trust.try_to_renew, POLL_EVERY_S, stopping))
+            jobs.create_task(_repeat(self._renew, POLL_EVERY_S, stopping))
             # So that a server which is back is found out by this, and not by a request that waits for it.
             jobs.create_task(_repeat(self.cache.is_healthy, PROBE_EVERY_S, stopping))
             await _repeat(self._sweep, SWEEP_EVERY_S, stopping, self.at_once.overdue)
@@ -63,6 +64,9 @@ class CacheUpkeep:
                 await self.clock.sleep_until(midnight)
             midnight = next_day(self.clock.now())
             await _attempt(self.refresh)
+
+    async def _renew(self) -> None:
+        await in_time(self.trust.try_to_renew(), TRUST_WITHIN_S)
 
     async def _sweep(self) -> None:
         self.at_once.overdue.clear()
@@ -169,7 +173,7 @@ async def _repeat(
 async def _attempt(job: Callable[[], Awaitable[object]]) -> bool:
     """Do *job* and tell whether it went well; a job that fails must not end the others."""
     try:
-        await job()
+        await in_time(job())
     except (CacheUnavailable, StoreUnavailable, TimeoutError) as error:
         # The breaker and the scheduler have told the log, once; here it would be told every second.
         log.debug("upkeep_failed", error=type(error).__name__)

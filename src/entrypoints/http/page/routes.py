@@ -20,6 +20,7 @@ from domain.decision import REASON_LENGTH_MAX, allowed_to_operators
 from domain.errors import IllegalTransition, InvalidField
 from domain.message import IN_NEED, Action, MessageKey, Status
 from domain.user import UserId
+from entrypoints.http.access import SEND_A_KEY
 from entrypoints.http.page.forms import form_token, read_form
 from entrypoints.http.page.rendering import page
 from entrypoints.http.problems import answer_problem
@@ -27,13 +28,18 @@ from entrypoints.http.requests import AnyRequest
 from entrypoints.http.use_cases import UseCases
 
 _DECISIONS_MAX = 50
+_LOG_IN = "This browser is not logged in. 'birthdays login' prints a link that does it, once."
 
 
 def answer_trouble(request: AnyRequest, error: Exception) -> Response[Any]:
     """Litestar's exception handler for the pages: what the API says as a problem, as a document."""
     told = answer_problem(request, error)
     problem = told.content
-    text = AWAY.text if isinstance(error, StoreUnavailable) else problem.detail or problem.title
+    text = problem.detail or problem.title
+    if isinstance(error, StoreUnavailable):
+        text = AWAY.text
+    elif text == SEND_A_KEY:
+        text = _LOG_IN
     token, cookie = form_token(request)
     # What was asked for may be there again; what was sent must not be sent twice.
     is_live = isinstance(error, StoreUnavailable) and request.method == "GET"
