@@ -69,7 +69,6 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, by_index: bool = False)
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_POOL_TIMEOUT_S,
-        pool_use_lifo=by_index,  # the last one has its plans over dozens of months made; each new one makes its own
         hide_parameters=True,  # they are people's names and birthdays
         connect_args={
             "timeout": _CONNECT_TIMEOUT_S,
