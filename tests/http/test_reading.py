@@ -128,7 +128,7 @@ def test_a_cursor_is_one_of_ours(api: Api, cursor: str) -> None:
         assert reasons(api.get(f"{path}?after={cursor}")).keys() == {"after"}
 
 
-@pytest.mark.parametrize("condition", ("", "0", '"a b"', '"1'))
+@pytest.mark.parametrize("condition", ("", "0", '"1'))
 def test_a_condition_that_cannot_be_read_is_refused_by_a_list_too(api: Api, ada: str, condition: str) -> None:
     for path in ("/users", ada):
         problem(api("GET", path, headers={"If-None-Match": condition}), HTTPStatus.BAD_REQUEST)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from entrypoints.http.problems import RequestRefused
 from entrypoints.http.requests import AnyRequest
 
-_ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+_ETAG = re.compile(r'(W/)?"([^"]*)"')
 _ETAGS = re.compile(rf"\s*(?:\*|{_ETAG.pattern}(?:\s*,\s*{_ETAG.pattern})*)\s*")
 _VERSION = re.compile(r"[1-9]\d{0,17}", re.ASCII)
 

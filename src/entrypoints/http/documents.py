@@ -206,8 +206,7 @@ USER_ID = parameter(
 )
 YES_OR_NO = Schema(type=OpenAPIType.BOOLEAN, default=False)
 ERASE = parameter("erase", "query", "Remove the person's record and messages for good.", YES_OR_NO)
-_TAG = r'(W/)?"[\x21\x23-\x7e]*"'
-_TAGS = Schema(type=_TEXT, pattern=rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$")
+_TAGS = Schema(type=_TEXT, pattern=r'^(\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*)$')
 IF_MATCH = parameter("If-Match", "header", 'Only if the record still has this ETag, such as "3".', _TAGS)
 IF_NONE_MATCH = parameter("If-None-Match", "header", "Answer 304 if the record still has this ETag.", _TAGS)
 ETAG = {"ETag": "The record's version, as a strong tag."}
