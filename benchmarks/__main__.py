@@ -15,6 +15,7 @@ from benchmarks import (
     processes,
     scaling,
     scheduler,
+    shards,
     wrk,
 )
 from benchmarks.report import Report
@@ -31,6 +32,7 @@ PARTS: Mapping[str, Part] = {
     "memory": lambda quick: memory.measure(30.0 if quick else memory.SECONDS),
     "importing": lambda quick: importing.measure(importing.ROWS // 10 if quick else importing.ROWS),
     "growth": lambda quick: growth.measure(growth.SIZES[:2] if quick else growth.SIZES),
+    "shards": lambda quick: shards.measure(shards.QUICK if quick else shards.Plan()),
     "scaling": lambda _quick: scaling.measure(scaling.Assumptions()),
 }
 

@@ -28,6 +28,15 @@ class Verdict(StrEnum):
     UNCHECKED = "unchecked"
 
 
+class ReplicaState(StrEnum):
+    """Whether a replica shows all that the database showed when it was asked."""
+
+    CAUGHT_UP = "caught-up"
+    BEHIND = "behind"
+    AWAY = "away"
+    NO_REPLICA = "no-replica"
+
+
 @attrs.frozen
 class Finding:
     """What one check found, as a sentence, and what to do about it."""
@@ -87,6 +96,21 @@ def of_server(facts: DatabaseFacts) -> Finding:
     if facts.server_version < _TESTED_WITH:
         return warning("database", f"It answers: {version}.", f"Tested with {_TESTED_WITH}; plan an upgrade.")
     return ok("database", f"It answers: {version}.")
+
+
+def of_replica(state: ReplicaState) -> Finding:
+    if state is ReplicaState.CAUGHT_UP:
+        return ok("replica", "It has all that the database has; exports are read there.")
+    why = {
+        ReplicaState.BEHIND: ("It lags behind", "See whether it receives what the database writes."),
+        ReplicaState.AWAY: ("It does not answer", "Check that it runs, and its address and password."),
+        ReplicaState.NO_REPLICA: (
+            "It is no replica of this database, or follows one that is not the primary any more",
+            "Set BIRTHDAYS_REPLICA_URL to a streaming replica of DATABASE_URL.",
+        ),
+    }
+    told, advice = why[state]
+    return warning("replica", f"{told}, so exports are read from the database.", advice)
 
 
 def of_schema(facts: DatabaseFacts) -> Finding:

@@ -2,9 +2,11 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from typing import Protocol
 
 import attrs
 from icalendar import vText
@@ -13,7 +15,7 @@ from icalendar.parser import Contentline
 from application.calendar_feed import CALENDAR_BEGINS, CALENDAR_ENDS, events_of
 from application.people_rows import defused
 from application.ports import UserReader
-from application.views import UserView
+from application.views import Page, UserView
 from domain.due import SendPolicy
 from domain.user import UserId
 
@@ -40,6 +42,33 @@ class ExportFormat(StrEnum):
     CALENDAR = "calendar"
 
 
+ReadPage = Callable[[UserId | None, int], Awaitable[Page[UserView]]]
+"""As UserReader.page."""
+
+
+class ExportSource(Protocol):
+    """Where exports are read from."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def open_pages(self) -> ReadPage:
+        """Return what reads the pages of one export; they show all that was committed before this call.
+
+        Raises StoreUnavailable, as do the pages.
+        """
+
+
+@attrs.frozen
+class WhereItIsWritten(ExportSource):
+    """Exports are read as everything else is."""
+
+    reader: UserReader
+
+    async def open_pages(self) -> ReadPage:
+        return self.reader.page
+
+
 @attrs.frozen
 class ExportUsers:
     """Every live person in one file, page by page, so that no more than a page of them is held.
@@ -47,7 +76,7 @@ class ExportUsers:
     Who is registered, changed or deleted meanwhile may be in it or not.
     """
 
-    reader: UserReader
+    source: ExportSource
     policy: SendPolicy
 
     async def __call__(self, form: ExportFormat, *, with_years: bool = False) -> AsyncIterator[bytes]:
@@ -56,10 +85,11 @@ class ExportUsers:
         Nothing is yielded before the first page could be read.
         """
         write, begins, ends = self._writer(form, with_years=with_years)
+        read_page = await self.source.open_pages()
         after: UserId | None = None
         more = True
         while more:
-            page = await self.reader.page(after, _PAGE)
+            page = await read_page(after, _PAGE)
             yield begins + write(page.items)
             begins, more = b"", page.more
             after = UserId(page.items[-1].id) if page.items else None

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 SECRETS = (
     "DATABASE_URL",
+    "BIRTHDAYS_REPLICA_URL",
     "REDIS_URL",
     "REDIS_PASSWORD",
     "BIRTHDAYS_SMTP_URL",
@@ -18,7 +19,7 @@ SECRETS = (
 
 FILE_BYTES_MAX = 64 * 1024
 _MASK = "***"
-_OPTIONS_SHOWN = frozenset({"cluster", "db", "host", "port", "tls"})
+_OPTIONS_SHOWN = frozenset({"cluster", "db", "host", "pgbouncer", "port", "tls"})
 
 
 class SecretUnreadable(ValueError):

@@ -56,6 +56,7 @@ class Settings:
     """How many requests a key has per minute."""
     port: int
     database_url: str | None = attrs.field(repr=False)
+    replica_url: str | None = attrs.field(repr=False, default=None)
     redis_url: str | None = attrs.field(repr=False)
     channel: str
     connections: int = 4
@@ -103,6 +104,7 @@ class Settings:
             data_dir=read("BIRTHDAYS_DATA_DIR", "var", Path).absolute(),
             port=read("BIRTHDAYS_PORT", "8000", _port),
             database_url=read("DATABASE_URL", "", str) or None,
+            replica_url=read("BIRTHDAYS_REPLICA_URL", "", str) or None,
             redis_url=_redis(read),
             channel=channel,
             connections=read("BIRTHDAYS_CHANNEL_CONNECTIONS", "4", _whole(1, 64)),

@@ -10,6 +10,7 @@ import pytest
 from application import (
     audit_ports,
     deliveries,
+    exports,
     import_ports,
     operator_ports,
     personal_export,
@@ -26,6 +27,7 @@ PORTS: dict[str, type] = {
         ports,
         audit_ports,
         deliveries,
+        exports,
         import_ports,
         operator_ports,
         personal_export,

@@ -17,7 +17,7 @@ from adapters.memory.person_reader import MemoryPersonReader
 from adapters.metrics import PrometheusMetrics
 from application.access import Access, NewKey
 from application.cached_reader import UncachedUserReader
-from application.exports import ExportUsers
+from application.exports import ExportUsers, WhereItIsWritten
 from application.feeds import Feeds
 from application.finding import FindPeople
 from application.imports import ImportUsers
@@ -82,7 +82,7 @@ def use_cases_of(
     keys = MemoryApiKeys(service.store)
     # Put there by hand: nobody waits here, and no test begins with making a key.
     keys._held[ADMIN.key.id] = ADMIN.key
-    access, export_users = Access.over(keys, service.clock), ExportUsers(users, POLICY)
+    access, export_users = Access.over(keys, service.clock), ExportUsers(WhereItIsWritten(users), POLICY)
     return UseCases(
         access=access,
         limiter=Limiter(MemoryPermits(), LIMITS, lambda: service.clock.now().timestamp()),

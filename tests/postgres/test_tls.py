@@ -105,7 +105,7 @@ async def test_nothing_is_sent_in_the_clear_where_tls_is_asked_for(
         ("sslmode=prefer&sslrootcert=/s3cret", "certificates go with"),
         ("sslmode=verify-full&sslrootcert=/s3cret", "sslrootcert, sslcert and sslkey name PEM files"),
         ("sslmode=verify-full&sslkey=/s3cret", "sslrootcert, sslcert and sslkey name PEM files"),
-        ("command_timeout=s3cret", "after the question mark it takes only host, passfile, port,"),
+        ("command_timeout=s3cret", "after the question mark it takes only host, passfile, pgbouncer, port,"),
     ),
 )
 def test_what_is_said_of_tls_is_looked_at_before_anything_is_connected(options: str, reason: str) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from icalendar import Calendar
 
 from application.calendar_feed import CALENDAR_BEGINS, CALENDAR_ENDS, events_of
-from application.exports import ExportFormat, ExportUsers
+from application.exports import ExportFormat, ExportUsers, WhereItIsWritten
 from application.people_file import read_people
 from application.people_rows import Row, defused
 from application.views import UserView
@@ -33,7 +33,7 @@ ODD = (
 
 
 async def exported(service: Service, form: ExportFormat, *, with_years: bool = False) -> bytes:
-    export = ExportUsers(service.users, POLICY)
+    export = ExportUsers(WhereItIsWritten(service.users), POLICY)
     return b"".join([part async for part in export(form, with_years=with_years)])
 
 

@@ -31,16 +31,33 @@ _SHUTDOWN_CODES = ("57P01", "57P02", "57P03")
 
 _PASSED_ON = frozenset({"host", "port", "passfile", "target_session_attrs", "prepared_statement_cache_size"})
 """No time-outs: those are the service's own."""
+_POOLER = "pgbouncer"
+IS_POOLED = "is_pooled"
+"""The execution option of an engine whose connections go through PgBouncer."""
 
 
 class InvalidDatabaseUrl(ValueError):
-    """DATABASE_URL is not a PostgreSQL address such as postgresql://user:password@host:5432/name."""
+    """An address of a database cannot be used."""
 
-    def __init__(self, reason: str | None = None) -> None:
-        super().__init__(type(self).__doc__ if reason is None else f"DATABASE_URL cannot be used: {reason}")
+    def __init__(self, reason: str | None = None, variable: str = "DATABASE_URL") -> None:
+        super().__init__(
+            f"{variable} is not a PostgreSQL address such as postgresql://user:password@host:5432/name."
+            if reason is None
+            else f"{variable} cannot be used: {reason}"
+        )
+        self.reason = reason
+
+    def of(self, variable: str) -> "InvalidDatabaseUrl":
+        """Return the same of the address in another variable."""
+        return InvalidDatabaseUrl(self.reason, variable)
 
 
-_BY_INDEX = {
+SETTINGS = {
+    # A plan that does not know the values may lose the partial indexes of the ledger.
+    "plan_cache_mode": "force_custom_plan",
+    "idle_in_transaction_session_timeout": "60s",
+}
+BY_INDEX = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -55,7 +72,8 @@ made once, not for each batch. Nothing of these plans depends on the values."""
 def open_engine(url: str, *, pool_size: int = POOL_SIZE, by_index: bool = False) -> AsyncEngine:
     """Return an engine for a ``postgresql://`` address; nothing is connected yet. Raises InvalidDatabaseUrl.
 
-    *by_index* is for the scheduler, whose statements find every row by an index.
+    *by_index* is for the scheduler, whose statements find every row by an index. With ``?pgbouncer=true`` a session
+    has nothing of its own: what others set once is set in each transaction.
     """
     try:
         parsed = make_url(url)
@@ -64,25 +82,28 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, by_index: bool = False)
     if parsed.get_backend_name() not in {"postgresql", "postgres"} or not parsed.database:
         raise InvalidDatabaseUrl
     encryption, rest = _options(parsed.query)
+    is_pooled = _is_true(rest.pop(_POOLER, "false"))
+    settings = SETTINGS | (BY_INDEX if by_index else {})
     engine = create_async_engine(
         parsed.set(drivername="postgresql+asyncpg", query=rest),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_POOL_TIMEOUT_S,
         hide_parameters=True,  # they are people's names and birthdays
+        execution_options={IS_POOLED: is_pooled},
         connect_args={
             "timeout": _CONNECT_TIMEOUT_S,
             **({} if encryption is None else {"ssl": encryption}),
+            # PgBouncer knows the first two, and refuses all others.
             "server_settings": {
                 "application_name": "birthdays",
                 "timezone": "UTC",
-                # A plan that does not know the values may lose the partial indexes of the ledger.
-                "plan_cache_mode": "force_custom_plan",
-                "idle_in_transaction_session_timeout": "60s",
-                **(_BY_INDEX if by_index else {}),
+                **({} if is_pooled else settings),
             },
         },
     )
+    if is_pooled:
+        _set_in_transactions(engine, settings)
     _look_before_use(engine)
     return engine
 
@@ -110,18 +131,34 @@ def _look_before_use(engine: AsyncEngine) -> None:
             raise InvalidatePoolError from error
 
 
+def _set_in_transactions(engine: AsyncEngine, settings: Mapping[str, str]) -> None:
+    values = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def set_all(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql(f"SELECT {values}")
+
+
 def _options(query: Mapping[str, Sequence[str] | str]) -> tuple[SSLContext | str | None, dict[str, Any]]:
     """Return what the address says of TLS, and what else it says."""
     said = {name: value for name, value in query.items() if name in tls.OPTIONS}
     rest = {name: value for name, value in query.items() if name not in tls.OPTIONS}
-    if not rest.keys() <= _PASSED_ON:
+    known = _PASSED_ON | {_POOLER}
+    if not rest.keys() <= known:
         raise InvalidDatabaseUrl(
-            f"after the question mark it takes only {', '.join(sorted(_PASSED_ON | tls.OPTIONS))}."
+            f"after the question mark it takes only {', '.join(sorted(known | tls.OPTIONS))}."
         )
     try:
         return tls.tls_of({name: _one(value) for name, value in said.items()}), rest
     except ValueError as error:
         raise InvalidDatabaseUrl(str(error)) from None
+
+
+def _is_true(value: Sequence[str] | str) -> bool:
+    if value not in {"true", "false"}:
+        raise InvalidDatabaseUrl(f"{_POOLER} is true or false.")
+    return value == "true"
 
 
 def _one(value: Sequence[str] | str) -> str:

@@ -31,6 +31,7 @@ IN_FORCE: Mapping[str, Callable[[Settings], object]] = {
     "BIRTHDAYS_LIMITS": lambda s: ",".join(f"{name}={number}" for name, number in s.limits.items()),
     "BIRTHDAYS_KEY": lambda _: "",
     "DATABASE_URL": lambda s: s.database_url or "",
+    "BIRTHDAYS_REPLICA_URL": lambda s: s.replica_url or "",
     "REDIS_URL": lambda s: s.redis_url or "",
     "REDIS_HOST": lambda _: "",
     "REDIS_PORT": lambda _: "",

@@ -12,6 +12,8 @@ from adapters.delivery.texts import InvalidTemplates
 from adapters.embedded.data_folder import running_instance
 from adapters.postgres.checkup import look_at_database, look_at_ledger
 from adapters.postgres.database import InvalidDatabaseUrl, open_engine
+from adapters.postgres.pooler import trouble_of
+from adapters.postgres.replica import state_of
 from application import checkup
 from application.checkup import Finding
 from application.errors import StoreUnavailable
@@ -31,6 +33,7 @@ async def examine(settings: Settings) -> Sequence[Finding]:
     return [
         _data_folder(settings.data_dir),
         *await _database(database_url),
+        *await _replica(settings, database_url),
         checkup.of_zone_data(ZONE_DATA_VERSION, datetime.now(UTC).date()),
         await _cache(settings, redis_url),
         *await _channel(settings),
@@ -64,6 +67,8 @@ async def _database(url: str | None) -> Sequence[Finding]:
     except InvalidDatabaseUrl as error:
         return [checkup.failed("database", str(error), "Set DATABASE_URL so.")]
     try:
+        if (trouble := await trouble_of(engine)) is not None:
+            return [checkup.failed("database", trouble.what, trouble.advice)]
         facts = await look_at_database(engine)
         found = [checkup.of_server(facts), checkup.of_schema(facts), checkup.of_clock(facts)]
         if facts.revision == facts.head:
@@ -87,6 +92,25 @@ async def _database(url: str | None) -> Sequence[Finding]:
     finally:
         await engine.dispose()
     return found
+
+
+async def _replica(settings: Settings, database_url: str | None) -> Sequence[Finding]:
+    if settings.replica_url is None or database_url is None:
+        return []
+    try:
+        primary, replica = (
+            open_engine(database_url, pool_size=1),
+            open_engine(settings.replica_url, pool_size=1),
+        )
+    except InvalidDatabaseUrl as error:
+        return [checkup.failed("replica", str(error.of("BIRTHDAYS_REPLICA_URL")), "Set it so.")]
+    try:
+        return [checkup.of_replica(await state_of(primary, replica))]
+    except StoreUnavailable:
+        return [checkup.unchecked("replica", "The database does not answer.")]
+    finally:
+        await primary.dispose()
+        await replica.dispose()
 
 
 async def _cache(settings: Settings, url: str | None) -> Finding:

@@ -36,11 +36,13 @@ from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.operator_reader import PostgresOperatorReader
 from adapters.postgres.person_reader import PostgresPersonReader
 from adapters.postgres.processes import PostgresProcesses
+from adapters.postgres.replica import ReplicaSource
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.user_reader import PostgresUserReader
 from adapters.redis.cache import open_redis_cache
 from adapters.redis.permits import RedisPermits
 from application.announcer import Announcer
+from application.exports import WhereItIsWritten
 from application.ports import Clock
 from application.texts import Texts, WriteText
 from application.unsubscribing import Links, ServiceSecret
@@ -92,8 +94,8 @@ def _memory_secret(store: MemoryStore) -> Callable[[], bytes]:
     return lambda: store.committed.secret
 
 
-def _yes_or_no(redis_url: str | None) -> str:
-    return "no" if redis_url is None else "yes"
+def _yes_or_no(url: str | None) -> str:
+    return "no" if url is None else "yes"
 
 
 class PostgresAdapters(containers.DeclarativeContainer):
@@ -122,6 +124,12 @@ class PostgresAdapters(containers.DeclarativeContainer):
     scheduler_engine = providers.Singleton(open_engine, database_url, pool_size=5, by_index=True)
     scheduler_unit_of_work = providers.Factory(PostgresUnitOfWork, scheduler_engine, announcer)
     user_reader = providers.Singleton(PostgresUserReader, engine)
+    replica_engine = providers.Singleton(open_engine, settings.provided.replica_url, pool_size=2)
+    export_source = providers.Selector(
+        providers.Callable(_yes_or_no, settings.provided.replica_url),
+        yes=providers.Singleton(ReplicaSource, engine, replica_engine),
+        no=providers.Singleton(WhereItIsWritten, user_reader),
+    )
     message_reader = providers.Singleton(PostgresMessageReader, engine)
     api_keys = providers.Singleton(PostgresApiKeys, engine)
     answers = providers.Singleton(PostgresAnswers, engine)
@@ -168,6 +176,7 @@ class MemoryAdapters(containers.DeclarativeContainer):
     unit_of_work = providers.Factory(MemoryUnitOfWork, store, announcer)
     scheduler_unit_of_work = unit_of_work
     user_reader = providers.Singleton(MemoryUserReader, store)
+    export_source = providers.Singleton(WhereItIsWritten, user_reader)
     message_reader = providers.Singleton(MemoryMessageReader, store)
     api_keys = providers.Singleton(MemoryApiKeys, store)
     answers = providers.Singleton(MemoryAnswers, store)

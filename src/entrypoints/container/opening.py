@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,19 +10,16 @@ from typing import Any
 
 import attrs
 from dependency_injector import providers
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.delivery.texts import InvalidTemplates
 from adapters.embedded.data_folder import DataFolder, EmbeddedServerFailed, running_instance
 from adapters.embedded.local_key import read_local_key, write_local_key
 from adapters.embedded.servers import embedded_postgres, embedded_valkey
-from adapters.postgres.database import (
-    InvalidDatabaseUrl,
-    migrate,
-    read_clock,
-    set_clock,
-)
+from adapters.postgres.database import InvalidDatabaseUrl, migrate, read_clock, set_clock
 from adapters.postgres.greeted_addresses import read_secret
 from adapters.postgres.invalidations import write_invalidations
+from adapters.postgres.pooler import PoolerTrouble, trouble_of
 from application.access import NewKey
 from application.deliveries import DeliveryChannel
 from application.errors import ApplicationError, StoreUnavailable
@@ -33,6 +30,8 @@ from entrypoints.container.families import PostgresAdapters, open_clock
 from entrypoints.container.wiring import Service
 from entrypoints.scheduler.upkeep import CountsUpkeep, Heartbeat
 from entrypoints.settings import Settings
+
+_LET_GO_WITHIN_S = 1.0
 
 Job = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """Runs until the event is set."""
@@ -58,8 +57,16 @@ class DatabaseUnreachable(Exception):
         )
 
 
+class DatabaseUnusable(Exception):
+    """What stands between here and the database does not let the service work."""
+
+    def __init__(self, trouble: PoolerTrouble) -> None:
+        super().__init__(f"{trouble.what} {trouble.advice}")
+
+
 FORESEEN = (
     DatabaseUnreachable,
+    DatabaseUnusable,
     ApplicationError,
     EmbeddedServerFailed,
     InvalidDatabaseUrl,
@@ -163,7 +170,11 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
         stack.push_async_callback(adapters.scheduler_engine().dispose)
         if redis_url is not None:
             stack.push_async_callback(adapters.cache().aclose)
+        if settings.replica_url is not None:
+            stack.push_async_callback(_let_go, _replica_engine(adapters))
         try:
+            if (trouble := await trouble_of(engine)) is not None:
+                raise DatabaseUnusable(trouble)
             before, after = await migrate(engine)
         except StoreUnavailable as error:
             raise DatabaseUnreachable(database) from error
@@ -177,6 +188,20 @@ async def opened_service(settings: Settings, *, serves_at: str | None = None) ->
             revision_before=before,
             revision=after,
         )
+
+
+async def _let_go(engine: AsyncEngine) -> None:
+    """Close the connections to a server that may stand still, and that nothing depends on."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LET_GO_WITHIN_S):
+            await engine.dispose()
+
+
+def _replica_engine(adapters: PostgresAdapters) -> AsyncEngine:
+    try:
+        return adapters.replica_engine()
+    except InvalidDatabaseUrl as error:
+        raise error.of("BIRTHDAYS_REPLICA_URL") from None
 
 
 @asynccontextmanager

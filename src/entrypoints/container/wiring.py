@@ -17,7 +17,7 @@ from application.auditing import AuditHits
 from application.cached_reader import CachedUserReader, UncachedUserReader
 from application.cached_values import CachedValues
 from application.dispatch import KeepLedger, NextDue, SendDueMessages
-from application.exports import ExportUsers
+from application.exports import ExportUsers, WhereItIsWritten
 from application.feeds import Feeds
 from application.finding import FindPeople
 from application.imports import ImportUsers
@@ -155,7 +155,11 @@ class Service(containers.DeclarativeContainer):
         is_required=providers.Callable(operator.not_, settings.provided.is_open),
     )
     access_upkeep = providers.Singleton(AccessUpkeep, access.provided.note_uses, adapters.answers)
-    export_users = providers.Singleton(ExportUsers, adapters.user_reader, policy)
+    export_users = providers.Singleton(ExportUsers, adapters.export_source, policy)
+    # A feed goes with a fingerprint that is read where people are written.
+    export_feed = providers.Singleton(
+        ExportUsers, providers.Singleton(WhereItIsWritten, adapters.user_reader), policy
+    )
     retention_upkeep = providers.Singleton(
         RetentionUpkeep,
         providers.Singleton(
@@ -190,7 +194,7 @@ class Service(containers.DeclarativeContainer):
         import_users=providers.Singleton(ImportUsers, unit_of_work, policy),
         undo_import=providers.Singleton(UndoImport, unit_of_work, policy),
         export_users=export_users,
-        feeds=providers.Singleton(Feeds, access, adapters.api_keys, adapters.user_reader, export_users),
+        feeds=providers.Singleton(Feeds, access, adapters.api_keys, adapters.user_reader, export_feed),
         todays_list=providers.Singleton(
             ShowTodaysList,
             cached.compute_list,
