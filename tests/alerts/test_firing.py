@@ -1,5 +1,6 @@
 """A Prometheus that scrapes a running service, and what it says when the cache is killed."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,9 @@ async def test_the_right_alert_fires_when_the_cache_is_killed_and_ends_when_it_i
     async with Valkey.running(tmp_path / "valkey") as valkey:
         url = f"redis://127.0.0.1:{valkey.port}"
         with running(tmp_path / "var", REDIS_URL=url) as service:
-            made = service.command("keys", "make", "prometheus", "--scope", "messages:read")
+            made = await asyncio.to_thread(
+                service.command, "keys", "make", "prometheus", "--scope", "messages:read"
+            )
             key = tmp_path / "key"
             key.write_text(made.stdout, encoding="utf-8")
             config = write_hasty(tmp_path, f"127.0.0.1:{service.port}", key)

@@ -97,6 +97,7 @@ class OpenService:
         self.adapters.announcer().subscribe(cached.at_once())
         self.adapters.announcer().subscribe(cached.warm())
         await cached.trust().try_to_renew()
+        await cached.upkeep().begin()
 
     def jobs(self) -> Sequence[Job]:
         """Return what has to run for as long as the service does."""

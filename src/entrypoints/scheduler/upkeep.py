@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import attrs
 import structlog
@@ -43,6 +44,14 @@ class CacheUpkeep:
     refresh: RefreshTodaysLists
     clock: Clock
     cache: CachePort
+
+    async def begin(self) -> None:
+        """Compare the cache with the store before anything is served: one of them may have been put back.
+
+        Where one of them is away, the first sweep that finds both does it.
+        """
+        for shard in range(SHARDS):
+            await _attempt(partial(self.sweep, shard))
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep the cache true until *stopping* is set."""
