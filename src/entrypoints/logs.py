@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from types import TracebackType
 
 import msgspec
 import structlog
@@ -40,6 +41,15 @@ def configure_logs(log_format: str) -> None:
             cache_logger_on_first_use=True,
         )
     logging.basicConfig(handlers=[_Libraries(logging.WARNING)], force=True)
+    sys.excepthook = _tell_the_last
+
+
+def _tell_the_last(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Tell in the same way of what ends the process, which Python would write out with its text."""
+    if isinstance(error, Exception):
+        log.critical("process_failed", exc_info=error)
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 def _with_course(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
