@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import attrs
+import httpcore
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.delivery.batch import UNTRIED
 from adapters.delivery.guarded_network import Resolve
 from adapters.delivery.webhook import Receiver, WebhookChannel
 from adapters.delivery.webhook_request import headers as signed_headers
@@ -141,6 +143,21 @@ async def test_connections_are_few_and_stay_open(channel: WebhookChannel, inbox:
     for _ in range(2):
         assert await channel.send_many([delivery() for _ in range(20)]) == [Sent()] * 20
     assert inbox.connections == 2
+
+
+async def test_a_connection_that_a_cancelled_request_has_left_behind_is_not_waited_for_again(
+    inbox: Inbox,
+) -> None:
+    channel = channel_to(inbox.url, connections=1, message_s=0.5)
+    url = httpcore.URL(inbox.url)
+    # As httpcore leaves it: assigned to a request that was cancelled before it could connect.
+    left = channel._pool.create_connection(url.origin)
+    channel._pool._connections.append(left)
+    try:
+        assert await channel.send_many([delivery()]) == [UNTRIED]
+        assert await channel.send_many([delivery()]) == [Sent()]
+    finally:
+        await channel.close()
 
 
 async def test_a_long_answer_is_not_read_to_its_end(channel: WebhookChannel, inbox: Inbox) -> None:

@@ -40,12 +40,14 @@ class WebhookChannel(DeliveryChannel):
     """
 
     __slots__ = (
+        "_closing",
         "_connections",
         "_message_s",
         "_network",
         "_now",
         "_pool",
         "_receiver",
+        "_trusted",
         "_write",
         "batch_size",
         "deduplicates",
@@ -72,12 +74,9 @@ class WebhookChannel(DeliveryChannel):
         self._connections = connections
         self._message_s = message_s
         self._network = GuardedNetwork(allows_private=receiver.allows_private, resolve=resolve)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=trusted or ssl.create_default_context(),
-            max_connections=connections,
-            keepalive_expiry=_IDLE_MAX_S,
-            network_backend=self._network,
-        )
+        self._trusted = trusted or ssl.create_default_context()
+        self._pool = self._open_pool()
+        self._closing: set[asyncio.Task[None]] = set()
         self.deduplicates = receiver.deduplicates
         self.batch_size = connections * _MESSAGES_PER_CONNECTION
 
@@ -100,19 +99,43 @@ class WebhookChannel(DeliveryChannel):
         return None
 
     async def close(self) -> None:
+        for task in self._closing:
+            task.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
         await self._pool.aclose()
+
+    def _open_pool(self) -> httpcore.AsyncConnectionPool:
+        return httpcore.AsyncConnectionPool(
+            ssl_context=self._trusted,
+            max_connections=self._connections,
+            keepalive_expiry=_IDLE_MAX_S,
+            network_backend=self._network,
+        )
+
+    def _leave(self, pool: httpcore.AsyncConnectionPool) -> None:
+        """Go on with another pool.
+
+        A request that is cancelled just as it is given a connection leaves that behind, neither connected nor free;
+        with as many of them as there may be connections, nobody ever gets one again.
+        """
+        if pool is not self._pool:
+            return
+        self._pool = self._open_pool()
+        closing = asyncio.create_task(_close_later(pool, self._message_s))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def _send(self, delivery: Delivery, within_s: float) -> Outcome:
         try:
             body = payload(delivery, self._write(delivery))
         except TextUnwritable as error:
             return FailedForGood(type(error).__doc__ or "")
-        attempt = _Attempt()
+        attempt, pool = _Attempt(), self._pool
         told = headers(str(delivery.key), body, self._receiver.secrets, self._now())
         try:
             async with (
                 asyncio.timeout(within_s),
-                self._pool.stream(
+                pool.stream(
                     "POST",
                     self._receiver.url,
                     headers=list(told.items()),
@@ -135,6 +158,7 @@ class WebhookChannel(DeliveryChannel):
             TimeoutError,
         ) as error:
             if isinstance(error, TimeoutError) and not attempt.has_connection:
+                self._leave(pool)
                 return UNTRIED
             if not attempt.has_begun:
                 raise Unreachable(f"The webhook cannot be reached ({type(error).__name__}).") from error
@@ -162,6 +186,14 @@ class _Attempt:
         self.has_connection = True
         if event == "http11.send_request_headers.started":
             self.has_begun = True
+
+
+async def _close_later(pool: httpcore.AsyncConnectionPool, after_s: float) -> None:
+    """Close it when whatever was sent by it has ended."""
+    try:
+        await asyncio.sleep(after_s)
+    finally:
+        await pool.aclose()
 
 
 async def _read_to_end(answer: httpcore.Response) -> None:
