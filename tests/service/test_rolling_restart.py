@@ -85,7 +85,8 @@ async def until(balancer: Balancer, ports: set[int]) -> None:
 
 
 async def settled(inbox: Inbox, number: int) -> None:
-    async with asyncio.timeout(30):
+    # One whose first attempt fell into a restart waits for its lease, and for the pause before the next.
+    async with asyncio.timeout(120):
         while len(inbox.accepted) < number:  # noqa: ASYNC110  # what comes in is nobody's event
             await asyncio.sleep(0.05)
 
