@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,17 @@ from tests.servers import fresh_namespace
 pytestmark = pytest.mark.servers
 
 
+@asynccontextmanager
+async def cache_at(url: str) -> AsyncIterator[Cache]:
+    async with aclosing(open_redis_cache(url, fresh_namespace(), observer=Heard(), patience=20)) as port:
+        yield Cache(port, asyncio.sleep)
+
+
 class TestCache(CacheContract):
     @pytest.fixture
     async def cache(self, valkey_url: str) -> AsyncIterator[Cache]:
-        async with aclosing(
-            open_redis_cache(valkey_url, fresh_namespace(), observer=Heard(), patience=20)
-        ) as port:
-            yield Cache(port, asyncio.sleep)
+        async with cache_at(valkey_url) as cache:
+            yield cache
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +42,8 @@ def cluster_url() -> Iterator[str]:
 class TestCacheOnCluster(CacheContract):
     @pytest.fixture
     async def cache(self, cluster_url: str) -> AsyncIterator[Cache]:
-        async with aclosing(
-            open_redis_cache(cluster_url, fresh_namespace(), observer=Heard(), patience=20)
-        ) as port:
-            yield Cache(port, asyncio.sleep)
+        async with cache_at(cluster_url) as cache:
+            yield cache
 
 
 def _programs() -> list[str]:
@@ -73,7 +75,5 @@ def redis_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 class TestCacheOnRedis(CacheContract):
     @pytest.fixture
     async def cache(self, redis_url: str) -> AsyncIterator[Cache]:
-        async with aclosing(
-            open_redis_cache(redis_url, fresh_namespace(), observer=Heard(), patience=20)
-        ) as port:
-            yield Cache(port, asyncio.sleep)
+        async with cache_at(redis_url) as cache:
+            yield cache

@@ -50,7 +50,15 @@ def test_an_error_shows_what_and_where_and_nobodys_values(log_format: str) -> No
         timeout=60,
     )
     assert done.returncode == 1
-    for told in ("ExceptionGroup", "RuntimeError", "LookupError", "in fail", "tick_failed", "It was %s", "process_failed"):
+    for told in (
+        "ExceptionGroup",
+        "RuntimeError",
+        "LookupError",
+        "in fail",
+        "tick_failed",
+        "It was %s",
+        "process_failed",
+    ):
         assert told in done.stderr
     assert "Task exception was never retrieved" in done.stderr
     assert "canary" not in done.stderr

@@ -14,7 +14,7 @@ from adapters.postgres.database import connected, migrate, open_engine
 from adapters.postgres.pooler import trouble_of
 from tests.postgres.pgbouncer import IS_THERE, KEEPS_STATEMENTS, VERSION, pgbouncer
 from tests.servers import empty_database, fresh_database
-from tests.service.running import RunningService, run_command, running
+from tests.service.running import ADA, RunningService, run_command, running
 
 pytestmark = [
     pytest.mark.servers,
@@ -34,13 +34,6 @@ MODES = [
         ),
     ),
 ]
-ADA = {
-    "firstName": "Ada",
-    "lastName": "Lovelace",
-    "email": "ada@example.com",
-    "timezone": "Europe/London",
-    "birthdayDate": "1990-12-10",
-}
 
 
 @pytest.fixture

@@ -23,6 +23,14 @@ from entrypoints.cli.main import main
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 20.0
 COMMAND = Path(sys.executable).with_name("birthdays")
+ADA = {
+    "firstName": "Ada",
+    "lastName": "Lovelace",
+    "email": "ada@example.com",
+    "timezone": "Europe/London",
+    "birthdayDate": "1990-12-10",
+}
+"""Somebody to register."""
 
 
 def free_port() -> int:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.service.running import (
+    ADA,
     RunningService,
     call_command,
     free_port,
@@ -19,14 +20,6 @@ from tests.service.running import (
 )
 
 pytestmark = pytest.mark.servers
-
-ADA = {
-    "firstName": "Ada",
-    "lastName": "Lovelace",
-    "email": "ada@example.com",
-    "timezone": "Europe/London",
-    "birthdayDate": "1990-12-10",
-}
 
 
 def register(service: RunningService) -> str:
