@@ -268,6 +268,29 @@ class PlanContract:
         held = await adapters.messages_of(ada, eve)
         assert [key.occasion_on for key, one in held.items() if one.is_open] == [date(2027, 3, 15)]
 
+    async def test_somebody_who_is_planned_anew_meanwhile_is_planned_once(self, adapters: Adapters) -> None:
+        """The plan waits for them, and finds that they have their message, as has one more that nobody held."""
+        ada, eve = born_on_pi_day("Ada"), born_on_pi_day("Eve")
+        await adapters.add(ada, eve)
+        planning = asyncio.Event()
+
+        async def plan_anew() -> None:
+            async with adapters.unit_of_work() as uow:
+                await uow.messages.prepare(*POLICY.plan_dates(START))
+                await uow.users.by_ids([ada.id])
+                await replan(uow, [ada], POLICY, START)
+                planning.set()
+                await asyncio.sleep(0.05)
+                await uow.commit()
+
+        async def plan() -> PlanReport:
+            await planning.wait()
+            return await adapters.plan(BERLIN)
+
+        _, report = await asyncio.gather(plan_anew(), plan())
+        assert report == PlanReport(scheduled=1, skipped=0)
+        assert {key.user_id for key in await adapters.messages_of(ada, eve)} == {ada.id, eve.id}
+
     async def test_somebody_who_comes_meanwhile_is_planned_once(self, adapters: Adapters) -> None:
         people = [born_on_pi_day(f"P{number}") for number in range(5)]
 
