@@ -53,7 +53,7 @@ _PLAN = f"""
         SELECT m.occasion_on, m.user_id, m.kind FROM messages m
         WHERE m.occasion_on BETWEEN CAST(:first AS date) AND CAST(:last AS date)
     ), owed AS MATERIALIZED (
-        SELECT u.id AS user_id, k.kind, z.*, CASE k.kind
+        SELECT u.id AS user_id, k.kind, z.occasion_on, z.timezone, z.due_at, z.wall_time, z.expires_at, CASE k.kind
             WHEN 'BIRTHDAY' THEN extract(year FROM z.occasion_on)::int - u.birthday_year
             ELSE extract(year FROM z.occasion_on)::int - extract(year FROM u.anniversary_on)::int
         END AS years,
