@@ -7,11 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from application.ledger import ClaimTerms
 
-# Somebody may have paused it for ever, which is no number of seconds.
-PAUSED_UNTIL = "least(c.paused_until, clock_timestamp() + interval '1 year')"
+# Somebody may have paused it for ever, which is no number of seconds. LEAST alone would make a year of no pause.
+PAUSED_UNTIL = """
+    CASE WHEN c.paused_until IS NOT NULL THEN least(c.paused_until, clock_timestamp() + interval '1 year') END
+"""
 
 _SEE = text(f"""
-    SELECT extract(epoch FROM {PAUSED_UNTIL} - clock_timestamp())::float8 FROM channels c WHERE name = :channel
+    SELECT extract(epoch FROM ({PAUSED_UNTIL}) - clock_timestamp())::float8 FROM channels c WHERE name = :channel
 """)  # noqa: S608  # the part is our own literal
 
 # The row stays locked until the claim is committed, so that no token is taken twice. A clock that was set
@@ -28,7 +30,7 @@ _COUNT = text(f"""
             )
         ),
         counted_at = clock_timestamp()
-    RETURNING extract(epoch FROM {PAUSED_UNTIL} - clock_timestamp())::float8 AS pause_s, c.tokens
+    RETURNING extract(epoch FROM ({PAUSED_UNTIL}) - clock_timestamp())::float8 AS pause_s, c.tokens
 """)  # noqa: S608  # the part is our own literal
 
 _TAKE = text("UPDATE channels SET tokens = tokens - :taken WHERE name = :channel")

@@ -70,7 +70,7 @@ LATENESS = text("""
 """)
 _HAS_PEOPLE = text("SELECT EXISTS (SELECT FROM users WHERE deleted_at IS NULL) AS has_people")
 _PAUSED = text(f"""
-    SELECT name, greatest({PAUSED_UNTIL} - clock_timestamp(), interval '0') AS pause, braked_hour, braked_messages,
+    SELECT name, greatest(({PAUSED_UNTIL}) - clock_timestamp(), interval '0') AS pause, braked_hour, braked_messages,
         braked_allowed
     FROM channels c WHERE paused_until > clock_timestamp() OR braked_at IS NOT NULL ORDER BY name
 """)  # noqa: S608  # the part is our own literal
