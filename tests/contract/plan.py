@@ -255,9 +255,9 @@ class PlanContract:
                 for user in (ada, eve):
                     await uow.users.get(user.id)
                 await uow.users.save([(ada, moved), (eve, gone)])
+                await replan(uow, [moved, gone], POLICY, START)
                 changing.set()
                 await asyncio.sleep(0.2)  # until the plan waits
-                await replan(uow, [moved, gone], POLICY, START)
                 await uow.commit()
 
         async def plan() -> None:
