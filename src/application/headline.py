@@ -29,13 +29,18 @@ class Tone(StrEnum):
 
 @attrs.frozen
 class Headline:
-    """A few sentences, and how bad the worst of them is."""
+    """What there is to say, the worst first, and how bad that is."""
 
     tone: Tone
-    text: str
+    told: Sequence[str]
+
+    @property
+    def text(self) -> str:
+        """All of it, in one line."""
+        return " ".join(self.told)
 
 
-AWAY = Headline(Tone.BAD, "The database cannot be reached: nothing is sent until it is back.")
+AWAY = Headline(Tone.BAD, ["The database cannot be reached: nothing is sent until it is back."])
 
 _MINUTE_S = 60
 
@@ -62,7 +67,7 @@ def headline(
     ended = [] if any(group.is_late for group in due) else [_all_sent(in_need)]
     tones = [tone for tone, _ in troubles]
     worst = next((tone for tone in (Tone.BAD, Tone.WATCH) if tone in tones), Tone.GOOD)
-    return Headline(worst, " ".join([*(text for _, text in troubles), *ended, _next(now, due)]))
+    return Headline(worst, [*(text for _, text in troubles), *ended, _next(now, due)])
 
 
 def counted(number: int, one: str, several: str) -> str:
