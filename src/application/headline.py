@@ -94,16 +94,17 @@ def _of_the_scheduler(state: SchedulerState) -> Sequence[_Told]:
 
 
 def _of_channels(paused: Sequence[PausedChannel]) -> Sequence[_Told]:
-    return [
-        (
-            Tone.BAD,
-            f"The channel {one.name} takes nothing for another {duration(one.pause)}."
-            if one.braked is None
-            else f"The brake has stopped the channel {one.name}: {one.braked.messages:,} messages are due in one hour,"
-            f" and up to {one.braked.allowed:,} are usual. Somebody has to confirm that.",
-        )
-        for one in paused
-    ]
+    told: list[str] = []
+    for one in paused:
+        if one.braked is None:
+            told.append(f"The channel {one.name} takes nothing for another {duration(one.pause)}.")
+        else:
+            due, usual = f"{one.braked.messages:,}", f"{one.braked.allowed:,}"
+            told.append(
+                f"The brake has stopped the channel {one.name}: {due} messages are due in one hour, and up to {usual} are usual."
+            )
+            told.append("Somebody has to confirm that.")
+    return [(Tone.BAD, text) for text in told]
 
 
 def _of_late_messages(now: datetime, due: Sequence[DueGroup], *, is_paused: bool) -> Sequence[_Told]:
