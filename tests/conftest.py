@@ -1,8 +1,9 @@
-"""What all tests share: how hypothesis runs, and the servers of a test run."""
+"""What all tests share: how hypothesis runs, the servers of a test run, and what becomes of a failed test."""
 
+import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +23,26 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("default")
+
+
+def pytest_collection_finish() -> None:
+    """Spare who looks for garbage the thousands of tests and all the modules: they are there to the end."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Throw away what a failed test has left open, while nobody is judged: the next test would fail of it."""
+    failed_before = item.session.testsfailed
+    done = yield
+    if item.session.testsfailed > failed_before:
+        for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+            vars(sys).pop(name, None)  # its frames
+        told, sys.unraisablehook = sys.unraisablehook, lambda _unraisable: None
+        gc.collect()
+        sys.unraisablehook = told
+    return done
 
 
 @pytest.fixture(scope="session")
