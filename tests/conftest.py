@@ -2,8 +2,10 @@
 
 import gc
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,11 +26,25 @@ settings.register_profile(
 )
 settings.load_profile("default")
 
+_OF_MAKE_TEST = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.(servers|slow)\b", re.MULTILINE)
 
-def pytest_collection_finish() -> None:
-    """Spare who looks for garbage the thousands of tests and all the modules: they are there to the end."""
-    gc.collect()
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave alone, in make check, files of which nothing would run: to import them is a good part of its time."""
+    if config.option.markexpr != "not servers and not slow" or collection_path.suffix != ".py":
+        return None
+    return True if _OF_MAKE_TEST.search(collection_path.read_text(encoding="utf-8")) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage among modules and tests, neither now nor later: they are many, and stay to the end."""
+    gc.disable()
+    done = yield
     gc.freeze()
+    gc.set_threshold(5_000)
+    gc.enable()
+    return done
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,6 +21,8 @@ from tests.service.running import (
 
 pytestmark = pytest.mark.servers
 
+AWAY = httpx.codes.SERVICE_UNAVAILABLE
+
 
 def register(service: RunningService) -> str:
     with service.api as api:
@@ -93,14 +95,14 @@ def test_when_its_database_is_killed_it_answers_503_and_then_goes_on(tmp_path: P
         location = register(service)
         postmaster = int((tmp_path / "var/postgres/postmaster.pid").read_text().split()[0])
         os.kill(postmaster, signal.SIGKILL)
-        deadline, seen = time.monotonic() + 20, set()
-        while time.monotonic() < deadline:
-            answer = api.get(location)
-            seen.add(answer.status_code)
-            if answer.status_code == httpx.codes.OK and httpx.codes.SERVICE_UNAVAILABLE in seen:
-                break
+        deadline, seen = time.monotonic() + 20, [httpx.codes.OK]
+        # The cache may have what is asked for by its id; it never has a list.
+        while time.monotonic() < deadline and not (AWAY in seen and seen[-1] == httpx.codes.OK):
+            seen.append(httpx.codes(api.get("/users").status_code))
+            assert api.get(location).status_code in {httpx.codes.OK, AWAY}
             time.sleep(0.01)
-        assert seen <= {httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE}
+        assert set(seen) == {httpx.codes.OK, AWAY}
+        assert seen[-1] == httpx.codes.OK
         assert api.get(location).status_code == httpx.codes.OK
         assert api.get("/health/ready").status_code == httpx.codes.OK
 
