@@ -47,6 +47,11 @@ def pytest_collection() -> Generator[None, object, object]:
     return done
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with those that take long, so that both workers have something to do to the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Throw away what a failed test has left open, while nobody is judged: the next test would fail of it."""

@@ -13,7 +13,7 @@ import pytest
 from tests.service.canaries import dump
 from tests.service.running import RunningService, free_port, run_command, running, running_from_nothing
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 FIRST = re.compile(r"^  your key  (bday_\w+)$", re.MULTILINE)
 LINK = re.compile(r"(http://\S+/login\?token=bday_\w+)")

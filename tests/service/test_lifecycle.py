@@ -19,7 +19,7 @@ from tests.service.running import (
     running_from_nothing,
 )
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 AWAY = httpx.codes.SERVICE_UNAVAILABLE
 
@@ -118,14 +118,17 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "var").exists(), "nothing was started"
 
 
-def test_a_folder_in_use_is_one_sentence(tmp_path: Path) -> None:
-    with running(tmp_path / "var") as service:
+def test_a_folder_in_use_is_one_sentence_and_a_drain_ends_by_itself(tmp_path: Path) -> None:
+    with running(tmp_path / "var", BIRTHDAYS_DRAIN_S="1") as service:
         refused = run_command(["serve"], tmp_path / "var", free_port())
         assert refused.returncode == 1
         assert is_one_sentence(refused.stderr)
         assert str(service.process.pid) in refused.stderr
         with service.api as api:
             assert api.get("/health/ready").status_code == httpx.codes.OK
+        told_at = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - told_at > 1
 
 
 @pytest.mark.parametrize(
