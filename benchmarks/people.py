@@ -16,17 +16,20 @@ _ADD = """
     SELECT md5('person ' || n)::uuid, 'Person', 'Number ' || n, 'p' || n || '@example.com',
         (ARRAY['Europe/Berlin', 'America/New_York', 'Asia/Kathmandu', 'Pacific/Auckland'])[n % 4 + 1], 1,
         moment, moment, 1950 + n % 50, n % 12 + 1, n % 28 + 1, date '2000-01-01' + n % 9000, moment, moment
-    FROM generate_series($1::int, $2::int) AS n, (VALUES (timestamptz '2026-01-01 00:00:00.5Z')) AS t (moment)
+    FROM generate_series(1, $1::int) AS n, (VALUES (timestamptz '2026-01-01 00:00:00.5Z')) AS t (moment)
+    ON CONFLICT (id) DO NOTHING
 """
 
 
 async def add_people(database: asyncpg.Connection, number: int = PEOPLE) -> Sequence[UUID]:
-    """Bring the table to so many people, and return the ids of all."""
+    """Bring the table to so many people, and return the ids of all who are not deleted."""
     there = await database.fetchval("SELECT count(*) FROM users")
     if there < number:
-        await database.execute(_ADD, there + 1, number)
+        await database.execute(_ADD, number)
         await database.execute("VACUUM ANALYZE users")
-    return [row[0] for row in await database.fetch("SELECT id FROM users ORDER BY id")]
+    return [
+        row[0] for row in await database.fetch("SELECT id FROM users WHERE deleted_at IS NULL ORDER BY id")
+    ]
 
 
 def zipf(people: Sequence[UUID], seed: int) -> Iterator[UUID]:

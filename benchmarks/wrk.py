@@ -42,6 +42,7 @@ async def put_load(
     process = await asyncio.create_subprocess_exec(
         "wrk",
         *("--threads", "1", "--connections", str(connections), "--duration", f"{seconds:.0f}s"),
+        *("--timeout", "30s"),  # a late answer is told by the percentiles, it is not a wrong one
         *("--script", str(_SCRIPT), f"http://127.0.0.1:{port}", "--", str(requests_file)),
         *(f"{name}: {value}" for name, value in headers.items()),
         stdout=PIPE,
