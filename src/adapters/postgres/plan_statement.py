@@ -13,12 +13,13 @@ BY_LOOK_UPS = text("""
     SELECT set_config('work_mem', '64MB', true), set_config('enable_seqscan', 'off', true),
         set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
         set_config('enable_material', 'off', true), set_config('enable_bitmapscan', 'on', true),
-        set_config('hash_mem_multiplier', '100', true)
+        set_config('hash_mem_multiplier', '100', true), set_config('cpu_tuple_cost', '1', true)
 """)
 """For the transaction: sorted in memory, joined by index, and asked whether something is in a list by its hash.
 
 A month that was empty when its statistics were taken would else be read through for each of its messages, and a list
-that is believed to be long for each of those who may be in it.
+that is believed to be long for each of those who may be in it. And what is compared costs much: dates are looked up
+among people, never the other way, which compares everybody with every date.
 """
 
 _LOCK = 0x706C616E
@@ -30,6 +31,9 @@ _NEAR_TABLE = """
     m.occasion_on BETWEEN CAST(:first AS date) - CAST(:guard_days AS integer)
     AND CAST(:last AS date) + CAST(:guard_days AS integer)
 """
+
+# Dates on which nobody was born or came are left out first: nobody knows beforehand how few are left, and PostgreSQL
+# may choose to pass through them for each person.
 
 # Each day of birth or of entry is looked up once, for the people of both kinds together: they are locked in the order
 # of their ids as everybody locks them, and who has changed meanwhile is planned as changed, or plans themselves. The
@@ -49,6 +53,13 @@ _PLAN = f"""
             CAST(:day AS smallint[]), CAST(:rule AS text[]), CAST(:due_at AS timestamptz[]),
             CAST(:wall_time AS text[]), CAST(:expires_at AS timestamptz[])
         ) AS z (timezone, occasion_on, month, day, rule, due_at, wall_time, expires_at)
+        WHERE EXISTS (
+            SELECT FROM users u WHERE u.deleted_at IS NULL
+            AND u.timezone = z.timezone AND u.birthday_month = z.month AND u.birthday_day = z.day
+        ) OR EXISTS (
+            SELECT FROM users u WHERE u.deleted_at IS NULL
+            AND u.timezone = z.timezone AND u.anniversary_month = z.month AND u.anniversary_day = z.day
+        )
     ), held AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind FROM messages m
         WHERE m.occasion_on BETWEEN CAST(:first AS date) AND CAST(:last AS date)
