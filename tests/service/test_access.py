@@ -20,7 +20,7 @@ from tests.service.running import (
     running_from_nothing,
 )
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 FIRST = re.compile(r"^  your key  (bday_\w+)$", re.MULTILINE)
 LINK = re.compile(r"(http://\S+/login\?token=bday_\w+)")

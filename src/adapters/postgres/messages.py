@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres import brake_rows, channel_rows, partitions, statements
 from adapters.postgres.database import sqlstate
-from adapters.postgres.message_rows import has_key, to_delivery, to_message, to_row
+from adapters.postgres.message_rows import has_key, read_claim, to_message, to_row
 from adapters.postgres.plan_statement import BY_LOOK_UPS, IS_ALONE, PLAN, PLAN_ALONE, plan_parameters
 from adapters.postgres.tables import messages
 from adapters.postgres.transaction import Transaction
@@ -128,9 +128,9 @@ class PostgresMessages(Messages):
                 "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
             },
         )
-        rows = found.all()
-        deliveries = [to_delivery(row) for row in rows if row.status == "SENDING"]
-        stale = [UserId(row.user_id) for row in rows if row.status == "STALE"]
+        # The driver's own rows, which are there already: SQLAlchemy would make another of each.
+        rows = found.cursor.fetchall()
+        deliveries, stale = read_claim(rows)
         if len(rows) > len(stale):
             self._transaction.tell(MessagesChanged())
         await channel_rows.take(connection, len(deliveries), terms)
