@@ -77,3 +77,4 @@ Feature: Nine in the morning, where she lives
       Given Ada started to work on 14 March 2027 and lives in Jakarta
       When 14 March 2027 passes everywhere
       Then Ada got no message
+      And Ada's anniversary message of 14 March 2027 is skipped because it is the day itself

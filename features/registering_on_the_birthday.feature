@@ -49,3 +49,4 @@ Feature: Registering on one's own birthday
       When Budi, born on 14 March 2027, registers from Jakarta
       Then Budi is told that the next message comes at 09:00 on 14 March 2028 in Jakarta
       And Budi gets no message that day
+      And Budi's birthday message of 14 March 2027 is skipped because it is the day itself

@@ -49,6 +49,11 @@ _BECAME: Mapping[tuple[Status, Reason | None], str] = {
     (Status.SKIPPED, Reason.GREETED_RECENTLY): "The person had had such a greeting not long before.",
     (Status.SKIPPED, Reason.OPTED_OUT): "The person wants no messages of this kind.",
     (Status.UNKNOWN, Reason.OPTED_OUT): "It may have arrived, and the person wants no messages of this kind.",
+    (Status.SKIPPED, Reason.ZERO_YEARS): "It is the day itself: the first year is full a year later.",
+    (
+        Status.UNKNOWN,
+        Reason.ZERO_YEARS,
+    ): "It may have arrived, but it is the day itself: the first year is full a year later.",
     (Status.SKIPPED, Reason.DOMAIN_NOT_ALLOWED): "Mail may not go to this domain (MAIL_ALLOW_DOMAINS).",
 }
 _BECAME_ANYWAY: Mapping[Status, str] = {

@@ -22,7 +22,7 @@ class SettleReport:
 
 @attrs.frozen
 class PlanReport:
-    """How many messages the plan added: to be sent, skipped by the guard, and past their window already."""
+    """How many messages the plan added: to be sent, skipped at once, and past their window already."""
 
     scheduled: int
     skipped: int

@@ -70,10 +70,10 @@ class UpcomingOfUser:
         held = {message.key: message for message in page.items}
         first, soon = (now - timedelta(days=2)).date(), (now + timedelta(days=days)).date()
         upcoming: list[UpcomingMessage] = []
-        for one in owed(user_of(view), self.policy, first, first + _NEXT_WITHIN, now):
+        for one in owed(user_of(view), self.policy, first, first + _NEXT_WITHIN, now, years_min=0):
             message = held.get(str(one.message.key))
             if message is None:
-                if one.message.due_at < now:
+                if one.message.due_at < now or one.occasion.years == 0:
                     continue
             elif message.status not in OPEN:
                 continue
@@ -90,7 +90,7 @@ class UpcomingOfUser:
         wall_time = one.message.wall_time if message is None else WallTime(message.wall_time)
         return UpcomingMessage(
             key=one.message.key,
-            years=one.occasion.years,
+            years=one.occasion.years if message is None else message.years,
             due_at=one.message.due_at if message is None else message.due_at,
             timezone=one.user.timezone,
             wall_time=wall_time,

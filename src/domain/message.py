@@ -6,11 +6,11 @@ SCHEDULED ─claim→ SENDING ─sent→ SENT
     │                └─ lease ran out → RETRYING where the channel de-duplicates, else UNKNOWN
     ├─ past its window → EXPIRED      (RETRYING too)
     ├─ user gone, occasion changed, operator → CANCELLED   (RETRYING too)
-    └─ greeted less than 300 days ago, or not wanted → SKIPPED   (RETRYING too)
+    └─ zero years, not wanted, or greeted less than 300 days ago → SKIPPED   (RETRYING too)
 given up by us after an attempt that may have arrived: not EXPIRED, CANCELLED, SKIPPED or FAILED, but UNKNOWN
 operator: retry FAILED, EXPIRED, CANCELLED, SKIPPED, UNKNOWN → SCHEDULED; mark-sent UNKNOWN → SENT;
           leave FAILED, EXPIRED, UNKNOWN as they are: nobody needs to look at them again
-plan: an occasion that came back, CANCELLED because it had gone or SKIPPED because it was not wanted → SCHEDULED
+plan: an occasion that came back, CANCELLED because it had gone or SKIPPED as not wanted or of zero years → SCHEDULED
 """
 
 import re
@@ -112,12 +112,12 @@ class Reason(StrEnum):
     REFUSED = "refused"
     LEASE_LOST = "lease-lost"
     OPTED_OUT = "opted-out"
+    ZERO_YEARS = "zero-years"
     DOMAIN_NOT_ALLOWED = "domain-not-allowed"
 
 
 _GONE = frozenset({Reason.USER_DELETED, Reason.OCCASION_CHANGED})
-
-
+_NOT_OWED = frozenset({Reason.OPTED_OUT, Reason.ZERO_YEARS})
 _KEY = re.compile(
     r"(\d{4}-\d{2}-\d{2})\.(birthday|anniversary)\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII
 )
@@ -200,19 +200,19 @@ class Message:
     def went_away(self) -> bool:
         """Whether it ended because its occasion was gone, or not wanted, so that the occasion can bring it back."""
         if self.status is Status.SKIPPED:
-            return self.reason is Reason.OPTED_OUT
+            return self.reason in _NOT_OWED
         return self.status is Status.CANCELLED and self.reason in _GONE
 
     def moved(self, action: Action, now: datetime, reason: Reason | None = None) -> Self:
         """Return the message after *action*; raise IllegalTransition where its status forbids that."""
-        status = next_status(self.status, action)
-        return attrs.evolve(self, status=status, reason=reason, updated_at=now)
+        return attrs.evolve(self, status=next_status(self.status, action), reason=reason, updated_at=now)
 
     def retried(self, now: datetime, window: timedelta) -> Self:
         """Return the message as an operator sends it after all: due when it was, open for a new window."""
         return attrs.evolve(
             self.moved(Action.RETRY, now, Reason.OPERATOR),
             expires_at=max(self.expires_at, now + window),
+            years=self.years or None,  # nobody is congratulated on nought
             attempt=0,
             retry_at=None,
         )

@@ -98,7 +98,7 @@ class AnnualDate:
 class Occasion:
     """A birthday or an anniversary of somebody on one day of the local calendar.
 
-    *years* is the age or the years of service, at least 1; None where the first year is not known.
+    *years* is the age or the years of service; None where the first year is not known.
     """
 
     on: date
@@ -107,18 +107,19 @@ class Occasion:
 
 
 def occasions(
-    kind: Kind, annual: AnnualDate, rule: LeapDayRule, *, first: date, last: date
+    kind: Kind, annual: AnnualDate, rule: LeapDayRule, *, first: date, last: date, years_min: int = 1
 ) -> Iterator[Occasion]:
     """Yield what is kept of *annual* from *first* to *last*, both included, in order.
 
-    The day itself is not kept, its first return is: one is not born on one's birthday.
+    The day itself is not kept, its first return is: one is not born on one's birthday. With *years_min* 0 it is
+    told as well.
     """
     for year in range(first.year, last.year + 1):
         on = annual.kept_in(year, rule)
         if on is None or not first <= on <= last:
             continue
         years = None if annual.year is None else year - annual.year
-        if years is None or years >= 1:
+        if years is None or years >= years_min:
             yield Occasion(on, kind, years)
 
 

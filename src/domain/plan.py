@@ -20,7 +20,9 @@ class Owed:
     message: Message
 
 
-def owed(user: User, policy: SendPolicy, first: date, last: date, now: datetime) -> Iterator[Owed]:
+def owed(
+    user: User, policy: SendPolicy, first: date, last: date, now: datetime, *, years_min: int = 1
+) -> Iterator[Owed]:
     """Yield a scheduled message for each occasion of *user* from *first* to *last*, local dates, in order."""
     rule = user.leap_day_rule or policy.leap_day_rule
     where = zone(user.timezone)
@@ -28,7 +30,7 @@ def owed(user: User, policy: SendPolicy, first: date, last: date, now: datetime)
         occasion
         for kind in Kind
         if (annual := user.annual(kind)) is not None
-        for occasion in occasions(kind, annual, rule, first=first, last=last)
+        for occasion in occasions(kind, annual, rule, first=first, last=last, years_min=years_min)
     ]
     for occasion in sorted(kept, key=lambda one: (one.on, one.kind)):
         when = due(occasion.on, policy.send_time, where)
@@ -68,6 +70,13 @@ def why_not_to(user: User, kind: Kind, allowed_domains: frozenset[str] | None = 
     return None
 
 
+def why_not_planned(message: Message, user: User) -> Reason | None:
+    """Return why *message* is SKIPPED whatever the ledger holds; None if it is not. The day itself has no year yet."""
+    if message.years == 0:
+        return Reason.ZERO_YEARS
+    return Reason.OPTED_OUT if user.is_opted_out(message.key.kind) else None
+
+
 def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: datetime) -> Sequence[Message]:
     """Return the messages to store, new or changed, so that the ledger holds what *user* is owed now.
 
@@ -76,15 +85,15 @@ def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: d
     moves no more. One whose occasion is not theirs any more is cancelled, and comes back with its occasion.
     What is on its way, or done, stays, and what an operator wants to leave does so unless the user is gone, or
     wants none of its kind. A new message is stored only if its instant comes after the date became known: as
-    EXPIRED if its window has passed, as SKIPPED if the user wants none of its kind or the last greeting was not
-    long ago. While such a greeting is on its way nothing is stored: the next plan decides.
+    EXPIRED if its window has passed, as SKIPPED if it is of zero years, the user wants none of its kind or the last
+    greeting was not long ago. While such a greeting is on its way nothing is stored: the next plan decides.
     """
     first, last = policy.plan_dates(now)
     held = {message.key: message for message in history}
     held_days = [one.key.occasion_on for one in history if one.is_open or one.went_away]
     wanted: Mapping[MessageKey, Message] = {
         one.message.key: one.message
-        for one in owed(user, policy, min([first, *held_days]), max([last, *held_days]), now)
+        for one in owed(user, policy, min([first, *held_days]), max([last, *held_days]), now, years_min=0)
         if user.deleted_at is None
     }
     gone = Reason.OCCASION_CHANGED if user.deleted_at is None else Reason.USER_DELETED
@@ -94,18 +103,20 @@ def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: d
         if message.is_open and message.key not in wanted and not _is_left_alone(message, user)
     ]
     for key, message in wanted.items():
-        known = held.get(key)
+        known, why_not = held.get(key), why_not_planned(message, user)
         if known is not None and known.is_open:
-            if user.is_opted_out(key.kind):
-                changed.append(known.given_up(Action.SKIP, now, Reason.OPTED_OUT))
-            elif not _is_left_alone(known, user):
+            if _is_left_alone(known, user):
+                continue
+            if why_not is not None:
+                changed.append(known.given_up(Action.SKIP, now, why_not))
+            else:
                 changed.extend(_kept(known, message, history, policy, now))
         elif message.due_at < user.known_at(key.kind) or is_being_greeted(key, history, policy.greeted_guard):
             continue
         elif known is None:
             if first <= key.occasion_on <= last:
-                changed.append(_new(message, user, history, policy, now))
-        elif known.went_away and message.expires_at > now and not user.is_opted_out(key.kind):
+                changed.append(_new(message, why_not, history, policy, now))
+        elif known.went_away and message.expires_at > now and why_not is None:
             changed.append(_guarded(_returned(known, message, now), history, policy))
     return changed
 
@@ -150,10 +161,10 @@ def _returned(known: Message, wanted: Message, now: datetime) -> Message:
 
 
 def _new(
-    message: Message, user: User, history: Sequence[Message], policy: SendPolicy, now: datetime
+    message: Message, why_not: Reason | None, history: Sequence[Message], policy: SendPolicy, now: datetime
 ) -> Message:
-    if user.is_opted_out(message.key.kind):
-        return message.moved(Action.SKIP, now, Reason.OPTED_OUT)
+    if why_not is not None:
+        return message.moved(Action.SKIP, now, why_not)
     guarded = _guarded(message, history, policy)
     if guarded.is_open and guarded.expires_at <= now:
         return guarded.moved(Action.EXPIRE, now, Reason.WINDOW_PASSED)

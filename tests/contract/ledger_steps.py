@@ -39,7 +39,7 @@ OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(
 )
 _ENDED = frozenset({Status.CANCELLED, Status.UNKNOWN})
 _DAYS_TO_COME = st.sampled_from((1, 2, 0, None, 3, 6, -1))
-_BIRTH_YEARS = st.sampled_from((None, 1904, 2020, 2024))
+_BIRTH_YEARS = (None, 1904, 2020, 2024)
 
 
 @st.composite
@@ -53,10 +53,17 @@ def particulars(draw: st.DrawFn, number: int, now: datetime) -> Particulars:
         last_name="Lovelace",
         email=f"p{number}@{draw(st.sampled_from(('example.com', 'example.org')))}",
         timezone=draw(st.sampled_from(ZONES)),
-        birthday=None if born is None else AnnualDate(born.month, born.day, draw(_BIRTH_YEARS)),
-        anniversary=None if hired is None else date(2016, hired.month, hired.day),
+        birthday=None if born is None else draw(_birthdays(born, now)),
+        anniversary=None if hired is None else draw(st.sampled_from((hired, hired.replace(year=2016)))),
         leap_day_rule=draw(st.sampled_from((None, *LeapDayRule))),
     )
+
+
+def _birthdays(born: date, now: datetime) -> st.SearchStrategy[AnnualDate]:
+    found = [AnnualDate(born.month, born.day, year) for year in _BIRTH_YEARS]
+    if born <= now.date():
+        found.append(AnnualDate.of(born))
+    return st.sampled_from(found)
 
 
 def refuse_other_than(before: Message | None, after: Message, actions: frozenset[Action]) -> None:

@@ -137,12 +137,12 @@ class PlanContract:
         (
             {"deleted_at": START},
             {"birthday": None},
-            {"birthday": AnnualDate(3, 14, 2027)},
             {"birthday": AnnualDate(3, 14, 2028)},
+            {"birthday": None, "anniversary": date(2028, 3, 14)},
             {"birthday": AnnualDate(3, 15, 1990), "timezone": "UTC"},
             {"birthday_known_at": NINE_IN_BERLIN + timedelta(microseconds=1)},
         ),
-        ids=("deleted", "no-birthday", "newborn", "unborn", "other-zone", "known-too-late"),
+        ids=("deleted", "no-birthday", "unborn", "not-yet-hired", "other-zone", "known-too-late"),
     )
     async def test_who_is_owed_nothing_gets_nothing(
         self, adapters: Adapters, changes: dict[str, Any]
@@ -231,13 +231,15 @@ class PlanContract:
         await adapters.add(*people)
         await adapters.plan(*ZONES, first=first, last=last, policy=policy)
         assert await adapters.messages_of(*people) == {
-            one.message.key: one.message.moved(Action.SKIP, now, Reason.OPTED_OUT)
+            one.message.key: one.message.moved(Action.SKIP, now, Reason.ZERO_YEARS)
+            if one.occasion.years == 0
+            else one.message.moved(Action.SKIP, now, Reason.OPTED_OUT)
             if user.is_opted_out(one.occasion.kind)
             else one.message
             if one.message.expires_at > now
             else one.message.moved(Action.EXPIRE, now, Reason.WINDOW_PASSED)
             for user in people
-            for one in owed(user, policy, first, last, now)
+            for one in owed(user, policy, first, last, now, years_min=0)
             if user.deleted_at is None and one.message.due_at >= user.known_at(one.occasion.kind)
         }
         await _erase(adapters, people)

@@ -30,10 +30,13 @@ def kept(annual: AnnualDate, rule: LeapDayRule, on: date) -> bool:
     return False
 
 
-def reckoned(kind: Kind, annual: AnnualDate, rule: LeapDayRule, first: date, last: date) -> list[Occasion]:
+def reckoned(
+    kind: Kind, annual: AnnualDate, rule: LeapDayRule, first: date, last: date, *, is_first_told: bool = False
+) -> list[Occasion]:
     found = []
     for on in every_date(first, last):
         years = None if annual.year is None else on.year - annual.year
-        if kept(annual, rule, on) and (years is None or years > 0):
+        begins = (annual.year, annual.month, annual.day) == (on.year, on.month, on.day)
+        if kept(annual, rule, on) and (years is None or years > 0 or (is_first_told and begins)):
             found.append(Occasion(on, kind, years))
     return found

@@ -136,6 +136,7 @@ def test_only_what_was_cancelled_with_its_occasion_went_away(reason: Reason, *, 
 
 def test_what_was_not_wanted_comes_back_when_it_is() -> None:
     assert message(status=Status.SKIPPED, reason=Reason.OPTED_OUT).went_away
+    assert message(status=Status.SKIPPED, reason=Reason.ZERO_YEARS).went_away
     assert not message(status=Status.SKIPPED, reason=Reason.GREETED_RECENTLY).went_away
 
 

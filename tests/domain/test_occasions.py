@@ -82,13 +82,14 @@ def test_two_centuries_of_occasions_one_day_after_the_other(
     rule=RULES,
     first=st.dates(date(1899, 1, 1), date(2101, 1, 1)),
     length=st.integers(-3, 1200),
+    years_min=st.integers(0, 1),
 )
 def test_any_stretch_of_occasions(
-    kind: Kind, annual: AnnualDate, rule: LeapDayRule, first: date, length: int
+    kind: Kind, annual: AnnualDate, rule: LeapDayRule, first: date, *, length: int, years_min: int
 ) -> None:
     last = first + timedelta(days=length)
-    found = list(occasions(kind, annual, rule, first=first, last=last))
-    assert found == reckoned(kind, annual, rule, first, last)
+    found = list(occasions(kind, annual, rule, first=first, last=last, years_min=years_min))
+    assert found == reckoned(kind, annual, rule, first, last, is_first_told=not years_min)
 
 
 def test_the_day_itself_is_no_anniversary_and_its_first_return_is() -> None:

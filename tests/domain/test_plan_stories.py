@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.due import SendPolicy
+from domain.due import SendPolicy, due, zone
 from domain.message import Message, MessageKey, Reason, Status
 from domain.occasion import AnnualDate, Kind
 from domain.plan import owed, plan_user
@@ -46,7 +46,7 @@ class Story:
         assert len({message.key for message in changed}) == len(changed)
         for message in changed:
             known = before.get(message.key)
-            assert known is None or known.status not in DONE, "what is done is touched"
+            assert known is None or known.status not in DONE or known.went_away, "what is done is touched"
             assert known is None or known != message, "nothing new"
             assert known is None or known.fence == message.fence
         again = plan_user(self.user, list(self.ledger.values()), self.policy, self.now)
@@ -68,11 +68,30 @@ class Story:
                 assert message.timezone == self.user.timezone
                 assert message.expires_at >= wanted[key].expires_at
                 assert message.retry_at is None or message.retry_at >= message.due_at
+        self._tells_the_day_itself(first, last)
         for key, one in wanted.items():
             is_to_come = one.due_at >= self.user.known_at(key.kind) and one.expires_at > self.now
             if is_to_come and (first <= key.occasion_on <= last or key in self.ledger):
                 assert key in self.ledger, "a message is missing"
                 assert not self.ledger[key].went_away, "a message is lost"
+
+    def _tells_the_day_itself(self, first: date, last: date) -> None:
+        """It is in the ledger, and is not sent, whatever else was told before."""
+        for kind in Kind:
+            annual = self.user.annual(kind)
+            began = None if annual is None else annual.full_date()
+            if began is None or self.user.deleted_at is not None or not first <= began <= last:
+                continue
+            held = self.ledger.get(MessageKey(began, kind, self.user.id))
+            if held is not None:
+                assert not held.is_open, "the day itself is to be sent"
+                assert held.status is not Status.SKIPPED or held.reason in {
+                    Reason.ZERO_YEARS,
+                    Reason.GREETED_RECENTLY,
+                }
+            elif all(one.status is not Status.SENDING for one in self.ledger.values()):
+                at = due(began, self.policy.send_time, zone(self.user.timezone)).at
+                assert at < self.user.known_at(kind), "the day itself is not told"
 
     def tell(self, **values: Any) -> None:
         if self.user.deleted_at is None:
@@ -133,6 +152,7 @@ birthdays = st.one_of(
     st.sampled_from([AnnualDate(2, 29), AnnualDate(2, 29, 1992)]),
     near.map(lambda on: AnnualDate(on.month, on.day, 1990)),
     near.map(lambda on: AnnualDate(on.month, on.day)),
+    st.just(AnnualDate.of(BEGIN.date())),
 )
 places = st.sampled_from(
     ["Pacific/Kiritimati", "Asia/Jakarta", "Europe/Berlin", "America/New_York", "Pacific/Pago_Pago"]
@@ -147,8 +167,8 @@ def new_birthday(birthday: AnnualDate | None) -> Step:
     return lambda story: story.tell(birthday=birthday)
 
 
-def new_anniversary(on: date) -> Step:
-    return lambda story: story.tell(anniversary=on.replace(year=2020))
+def new_anniversary(on: date, year: int = 2020) -> Step:
+    return lambda story: story.tell(anniversary=on.replace(year=year))
 
 
 def new_rule(rule: Any) -> Step:
@@ -171,6 +191,7 @@ steps: st.SearchStrategy[Step] = st.one_of(
     places.map(move),
     birthdays.map(new_birthday),
     near.filter(lambda on: (on.month, on.day) != (2, 29)).map(new_anniversary),
+    near.map(lambda on: new_anniversary(on, on.year)),
     st.none().map(new_rule) | RULES.map(new_rule),
     st.sampled_from([1, 3, 9, 24, 48, 24 * 14, 24 * 365]).map(wait),
     st.sampled_from(

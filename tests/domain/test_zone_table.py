@@ -58,7 +58,7 @@ def from_table(table: Sequence[ZoneRow], users: Sequence[User], policy: SendPoli
                 }:
                     continue
                 years = None if annual.year is None else row.on.year - annual.year
-                if years is None or years >= 1:
+                if years is None or years >= 0:
                     yield Expected(
                         user.id, kind, row.on, row.due_at, row.expires_at, row.wall_time.value, years
                     )
@@ -66,7 +66,7 @@ def from_table(table: Sequence[ZoneRow], users: Sequence[User], policy: SendPoli
 
 def one_by_one(users: Sequence[User], policy: SendPolicy, first: date, last: date) -> Iterator[Expected]:
     for user in users:
-        for one in owed(user, policy, first, last, utc("2027-01-01T00:00")):
+        for one in owed(user, policy, first, last, utc("2027-01-01T00:00"), years_min=0):
             message = one.message
             yield Expected(
                 user.id,

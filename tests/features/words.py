@@ -47,6 +47,7 @@ FATES = {
     "cancelled because the day is another": (Status.CANCELLED, Reason.OCCASION_CHANGED),
     "skipped because of a greeting not long ago": (Status.SKIPPED, Reason.GREETED_RECENTLY),
     "skipped because the person does not want it": (Status.SKIPPED, Reason.OPTED_OUT),
+    "skipped because it is the day itself": (Status.SKIPPED, Reason.ZERO_YEARS),
     "expired because its time had passed": (Status.EXPIRED, Reason.WINDOW_PASSED),
 }
 F = TypeVar("F", bound=Callable[[str], object])

@@ -162,6 +162,25 @@ def test_what_became_of_the_last_messages_is_told_too(api: Api, ada: str) -> Non
     assert past == api.get(f"/messages/{past['key']}").json()
 
 
+def test_the_first_day_is_skipped_with_a_reason_and_sent_without_a_number_if_it_must_be(api: Api) -> None:
+    user = api.register(birthdayDate=None, anniversaryDate="2027-03-14")
+    message = api.message_of(user)
+    skipped = api.get(message).json()
+    assert (skipped["status"], skipped["reason"], skipped["years"]) == ("SKIPPED", "zero-years", 0)
+    told = api.get(f"{user}/upcoming").json()
+    assert told["past"] == [skipped]
+    assert [(one["occasionDate"], one["years"]) for one in told["upcoming"]] == [("2028-03-14", 1)]
+    again = api.post(f"{message}/retry").json()
+    assert (again["status"], again["reason"], again["years"]) == ("SCHEDULED", "operator", None)
+    told = api.get(f"{user}/upcoming").json()
+    assert [(one["occasionDate"], one["years"]) for one in told["upcoming"]] == [("2027-03-14", None)]
+    assert told["past"] == []
+    api.service.at(NINE)
+    api.do(api.service.send)
+    assert api.get(message).json()["status"] == "SENT"
+    assert [one.years for one in api.service.channel.accepted.values()] == [None]
+
+
 def test_the_scheduler_is_told_in_numbers(api: Api, ada: str, state: SchedulerState) -> None:
     state.started_at = state.last_plan_at = NINE
     state.planned_until = NINE.date()

@@ -236,6 +236,9 @@ def test_a_person_s_page_explains_when_why_by_which_rule_and_what_happened(
     assert "Why then: 29 Feb of a leap year. The rule for 29 February is mar1." in shown
     assert "It is planned two days before." in shown
     assert "Nothing yet." in shown
+    newcomer = api.register(email="newcomer@example.com", birthdayDate=None, anniversaryDate="2027-03-16")
+    shown = words(look(api, newcomer.replace("users", "page/people")))
+    assert "Anniversary, 0 years skipped It is the day itself: the first year is full a year later." in shown
     person = unwell[Status.EXPIRED].rpartition("birthday.")[2]
     shown = words(look(api, f"/page/people/{person}"))
     assert "Birthday, 37 years expired It missed its window. It was due Sun 14 Mar 2027, 09:00" in shown

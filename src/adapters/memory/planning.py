@@ -17,6 +17,7 @@ from domain.message import (
     is_being_greeted,
 )
 from domain.occasion import AnnualDate, Kind
+from domain.plan import why_not_planned
 from domain.user import User, UserId
 
 
@@ -31,8 +32,9 @@ def planned(
         history = rivals.get(message.key.user_id, ())
         if is_being_greeted(message.key, history, policy.greeted_guard):
             continue
-        if state.users[message.key.user_id].is_opted_out(message.key.kind):
-            yield message.moved(Action.SKIP, now, Reason.OPTED_OUT)
+        why_not = why_not_planned(message, state.users[message.key.user_id])
+        if why_not is not None:
+            yield message.moved(Action.SKIP, now, why_not)
         elif greeted_recently(message.key, history, policy.greeted_guard):
             yield message.moved(Action.SKIP, now, Reason.GREETED_RECENTLY)
         elif message.expires_at <= now:
@@ -53,7 +55,7 @@ def _owed(table: Sequence[ZoneRow], state: State, policy: SendPolicy, now: datet
             years = None if annual.year is None else row.on.year - annual.year
             rule = user.leap_day_rule or policy.leap_day_rule
             if (
-                (years is None or years >= 1)
+                (years is None or years >= 0)
                 and row.leap_day_rule in {None, rule}
                 and row.due_at >= user.known_at(kind)
             ):

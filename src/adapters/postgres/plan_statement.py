@@ -85,11 +85,11 @@ _PLAN = f"""
             WHEN 'BIRTHDAY' THEN
                 u.birthday_month = z.month AND u.birthday_day = z.day
                 AND z.due_at >= u.birthday_known_at
-                AND (u.birthday_year IS NULL OR u.birthday_year < extract(year FROM z.occasion_on))
+                AND (u.birthday_year IS NULL OR u.birthday_year <= extract(year FROM z.occasion_on))
             ELSE
                 u.anniversary_month = z.month AND u.anniversary_day = z.day
                 AND z.due_at >= u.anniversary_known_at
-                AND extract(year FROM u.anniversary_on) < extract(year FROM z.occasion_on)
+                AND extract(year FROM u.anniversary_on) <= extract(year FROM z.occasion_on)
           END
           AND (z.occasion_on, u.id, k.kind) NOT IN (SELECT occasion_on, user_id, kind FROM held)
         ORDER BY u.id, z.occasion_on, k.kind
@@ -100,7 +100,7 @@ _PLAN = f"""
           AND (m.status IN ('SENT', 'UNKNOWN', 'SENDING') OR m.may_have_arrived)
     ), judged AS (
         SELECT r.*, CASE
-            WHEN r.is_declined OR r.rival = 'greeted' THEN 'SKIPPED'
+            WHEN r.years = 0 OR r.is_declined OR r.rival = 'greeted' THEN 'SKIPPED'
             WHEN r.expires_at <= CAST(:now AS timestamptz) THEN 'EXPIRED'
             ELSE 'SCHEDULED'
         END AS status
@@ -127,6 +127,7 @@ _PLAN = f"""
         )
         SELECT j.occasion_on, j.user_id, j.kind, j.status,
             CASE
+                WHEN j.years = 0 THEN 'zero-years'
                 WHEN j.is_declined THEN 'opted-out'
                 WHEN j.status = 'SKIPPED' THEN 'greeted-recently'
                 WHEN j.status = 'EXPIRED' THEN 'window-passed'

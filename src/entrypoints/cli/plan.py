@@ -97,6 +97,4 @@ def plan_range(first: date, last: date, *, dry_run: bool, as_json: bool) -> None
         write_json([{"scheduled": report.scheduled, "skipped": report.skipped, "dryRun": dry_run}])
     else:
         would = "would be " if dry_run else ""
-        click.echo(
-            f"{report.scheduled} messages {would}planned, {report.skipped} skipped as greeted recently"
-        )
+        click.echo(f"{report.scheduled} messages {would}planned, {report.skipped} skipped")

@@ -107,7 +107,10 @@ class MessageController(Controller):
         message_key: NamedDependency[MessageKey],
         use_cases: NamedDependency[UseCases],
     ) -> MessageResource:
-        """Schedule a message again that is FAILED, EXPIRED, CANCELLED, SKIPPED or UNKNOWN."""
+        """Schedule a message again that is FAILED, EXPIRED, CANCELLED, SKIPPED or UNKNOWN.
+
+        One of zero years leaves in the words for an unknown year.
+        """
         return MessageResource.of(await use_cases.act_on_message.retry(message_key, await _reason(request)))
 
     @post(
