@@ -34,7 +34,7 @@ class WrittenLines:
     _now_s: Callable[[], float] = time.time
     _waiting: list[bytes] = attrs.field(factory=list, init=False)
     _starts: dict[tuple[str, str, int], bytes] = attrs.field(factory=dict, init=False)
-    """What lies between the id and the duration."""
+    """What comes before the duration."""
     _second: int = attrs.field(default=-1, init=False)
     _told_second: bytes = attrs.field(default=b"", init=False)
 
@@ -49,8 +49,8 @@ class WrittenLines:
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._write)
         self._waiting.append(
-            b'{"request_id":"%b",%b,"duration_ms":%.2f,"event":"request_served","level":"info","timestamp":"%b.%06dZ"}\n'
-            % (request_id, start, seconds * 1000, self._told_second, int(now_s * 1e6) % 1_000_000)
+            b'{%b,"duration_ms":%.2f,"event":"request_served","request_id":"%b","level":"info","timestamp":"%b.%06dZ"}\n'
+            % (start, seconds * 1000, request_id, self._told_second, int(now_s * 1e6) % 1_000_000)
         )
 
     def _start(self, method: str, route: str, status: int) -> bytes:
