@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test check faults faults-cluster chaos schema-test fuzz real-files image-test audit bench screenshots format requirements clean
+.PHONY: help setup run test check faults faults-cluster chaos schema-test fuzz real-files image-test container-test audit bench screenshots format requirements clean
 
 help: ## list what can be made
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,9 @@ real-files: setup ## import real files of people that lie in FOLDER, and list ev
 
 image-test: setup ## carry out the steps of the image in a folder, for who has no Docker, and run what comes of it
 	@$(BIN)/python -m tests.deploy
+
+container-test: setup ## build the image with ENGINE=docker or podman, and run it as closed as it can be
+	@$(BIN)/python -m tests.deploy.container $(or $(ENGINE),docker)
 
 audit: setup ## look the pinned dependencies up among known vulnerabilities; needs the network
 	@test -x $(VENV)/audit/bin/pip-audit || { $(BIN)/python -m venv $(VENV)/audit && \

@@ -1,15 +1,18 @@
 """How long the plan takes: the busiest day of a million people, and a hundred thousand messages of one instant.
 
-python -m benchmarks.planning [--people 1000000] [--at-once 100000]
+python -m benchmarks.planning [--people 1000000] [--at-once 100000] [--rounds 5]
 
-Beside the limit: as many finished rows, from one table into another that has the columns, constraints and indexes of
-the ledger's month and nothing else. The ratio is what it costs to find out who is owed what, whatever the machine.
+Beside the limit, in turns: as many finished rows, from one table into another that has the columns, constraints and
+indexes of the ledger's month and nothing else. The ratio is what it costs to find out who is owed what, whatever the
+machine.
 """
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from statistics import median
+from typing import TypeVar
 
 import uvloop
 from sqlalchemy import text
@@ -24,45 +27,60 @@ from domain.due import SendPolicy
 from domain.events import Event
 
 POLICY = SendPolicy()
+_T = TypeVar("_T")
 
 
 async def _tell_nobody(_events: Sequence[Event]) -> None:
     """Let events pass."""
 
 
-async def _timed(engine: AsyncEngine, what: str, on: date) -> None:
+async def _timed(engine: AsyncEngine, what: str, on: date, rounds: int) -> None:
+    """Plan a day, plan it again, and copy its rows, in turns."""
     plan = PlanMessages(lambda: PostgresUnitOfWork(engine, _tell_nobody), POLICY)
-    took_s = []
-    for turn in ("first", "again"):
-        began = time.perf_counter()
-        report = await plan(on, on)
-        took_s.append(time.perf_counter() - began)
-        print(f"{what}, {turn}: {report.scheduled:>7,} messages in {took_s[-1] * 1000:,.0f} ms", flush=True)
-    limit_s = await _limit(engine, on)
+    month = f"messages_{on:%Y_%m}"
+    took_s: list[Mapping[str, float]] = []
+    for _ in range(rounds):
+        await _execute(engine, f"TRUNCATE {month}")
+        await vacuum(engine)
+        first_s, report = await _measured(plan(on, on))
+        again_s, _ = await _measured(plan(on, on))
+        took_s.append({"first": first_s, "again": again_s, "limit": await _limit(engine, month)})
+    first, again, limit = ([one[name] * 1000 for one in took_s] for name in ("first", "again", "limit"))
+    ratios = [one / bare for one, bare in zip(first, limit, strict=True)]
     print(
-        f"{what}: finished rows into such a table in {limit_s * 1000:,.0f} ms,"
-        f" the plan took {took_s[0] / limit_s:.1f} times as long",
+        f"{what}: {report.scheduled:,} messages in {median(first):,.0f} ms ({first[0]:,.0f} in the first round),"
+        f" again in {median(again):,.0f} ms\n"
+        f"    finished rows into such a table in {median(limit):,.0f} ms, the plan took {median(ratios):.1f} times"
+        f" as long ({', '.join(f'{ratio:.1f}' for ratio in ratios)})",
         flush=True,
     )
 
 
-async def _limit(engine: AsyncEngine, on: date) -> float:
-    """Return how many seconds it takes to put as many rows into such a table."""
-    month = f"messages_{on:%Y_%m}"
-    async with engine.begin() as connection:
-        for statement in (
-            "DROP TABLE IF EXISTS bare, finished",
-            f"CREATE TABLE bare (LIKE {month} INCLUDING ALL)",
-            f"CREATE TABLE finished AS SELECT * FROM {month} WHERE occasion_on = '{on}'",
-        ):
-            await connection.execute(text(statement))
+async def _limit(engine: AsyncEngine, month: str) -> float:
+    """Return how many seconds it takes to put the rows of *month* into such a table."""
+    await _execute(
+        engine,
+        "DROP TABLE IF EXISTS bare, finished",
+        f"CREATE TABLE bare (LIKE {month} INCLUDING ALL)",
+        f"CREATE TABLE finished AS SELECT * FROM {month}",
+    )
     await vacuum(engine)
+    took_s, _ = await _measured(
+        _execute(engine, "INSERT INTO bare SELECT * FROM finished ORDER BY occasion_on, user_id, kind")
+    )
+    return took_s
+
+
+async def _measured(doing: Awaitable[_T]) -> tuple[float, _T]:
     began = time.perf_counter()
+    done = await doing
+    return time.perf_counter() - began, done
+
+
+async def _execute(engine: AsyncEngine, *statements: str) -> None:
     async with engine.begin() as connection:
-        await connection.execute(
-            text("INSERT INTO bare SELECT * FROM finished ORDER BY occasion_on, user_id, kind")
-        )
-    return time.perf_counter() - began
+        for statement in statements:
+            await connection.execute(text(statement))
 
 
 async def measure(arguments: argparse.Namespace) -> None:
@@ -74,10 +92,12 @@ async def measure(arguments: argparse.Namespace) -> None:
         await set_clock(engine, datetime(2027, 3, 13, 12, tzinfo=UTC), speed=0)
         await add_people(engine, arguments.people, birthday=None)
         await vacuum(engine)
-        await _timed(engine, f"One day of {arguments.people:,} people", date(2027, 3, 14))
+        await _timed(engine, f"One day of {arguments.people:,} people", date(2027, 3, 14), arguments.rounds)
         await add_people(engine, arguments.at_once, birthday=(3, 15))
         await vacuum(engine)
-        await _timed(engine, f"{arguments.at_once:,} more at one instant", date(2027, 3, 15))
+        await _timed(
+            engine, f"{arguments.at_once:,} more at one instant", date(2027, 3, 15), arguments.rounds
+        )
         await engine.dispose()
 
 
@@ -85,6 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=1_000_000)
     parser.add_argument("--at-once", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
     uvloop.run(measure(parser.parse_args()))
 
 

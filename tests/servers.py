@@ -124,7 +124,8 @@ async def fresh_database(url: str, template: str = _TEMPLATE) -> AsyncIterator[s
     name = f"test_{os.getpid()}_{next(_numbers)}"
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # A quarter quicker here than by the log, since nobody waits for a disk.
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         try:
             yield with_database(url, name)
         finally:

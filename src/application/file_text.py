@@ -12,6 +12,12 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16", "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "utf-16"),
 )
+_PACKED = (
+    (b"\x1f\x8b", "compressed with gzip: unpack it first."),
+    (b"PK\x03\x04", "a ZIP archive or a workbook: save the sheet as CSV."),
+    (b"\xd0\xcf\x11\xe0", "an old workbook: save the sheet as CSV."),
+    (b"%PDF-", "a PDF; people are read from CSV and from vCards."),
+)
 _LOOKED_AT = 1000
 
 
@@ -20,6 +26,9 @@ def decode(data: bytes, encoding: str | None = None) -> tuple[str, str]:
 
     Raises NotAPeopleFile.
     """
+    for mark, told in _PACKED:
+        if data.startswith(mark):
+            raise NotAPeopleFile(f"The file is {told}")
     for mark, marked, codec in _MARKS:
         if data.startswith(mark) and encoding in {None, marked}:
             return _text(data, codec, marked), marked

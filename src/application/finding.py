@@ -23,13 +23,18 @@ class FindPeople:
     reader: OperatorReader
 
     async def __call__(self, text: str) -> Sequence[UserView]:
-        """Return up to FOUND_MAX people."""
+        """Return up to FOUND_MAX people, by their last names."""
         words = text.replace("\0", " ")[:_LENGTH_MAX].split()[:_WORDS_MAX]
         if len(words) == 1 and (user_id := _id_of(words[0])) is not None:
             user = await self.users.get(user_id)
             if user is not None:
                 return [user]
-        return await self.reader.find_people(words, FOUND_MAX) if words else []
+        found = await self.reader.find_people(words, FOUND_MAX) if words else []
+        return sorted(found, key=_alphabetically)
+
+
+def _alphabetically(person: UserView) -> tuple[str, str, str]:
+    return person.last_name.casefold(), person.first_name.casefold(), str(person.id)
 
 
 def _id_of(word: str) -> UserId | None:

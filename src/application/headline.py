@@ -29,13 +29,18 @@ class Tone(StrEnum):
 
 @attrs.frozen
 class Headline:
-    """A few sentences, and how bad the worst of them is."""
+    """What there is to say, the worst first, and how bad that is."""
 
     tone: Tone
-    text: str
+    told: Sequence[str]
+
+    @property
+    def text(self) -> str:
+        """All of it, in one line."""
+        return " ".join(self.told)
 
 
-AWAY = Headline(Tone.BAD, "The database cannot be reached: nothing is sent until it is back.")
+AWAY = Headline(Tone.BAD, ["The database cannot be reached: nothing is sent until it is back."])
 
 _MINUTE_S = 60
 
@@ -62,7 +67,7 @@ def headline(
     ended = [] if any(group.is_late for group in due) else [_all_sent(in_need)]
     tones = [tone for tone, _ in troubles]
     worst = next((tone for tone in (Tone.BAD, Tone.WATCH) if tone in tones), Tone.GOOD)
-    return Headline(worst, " ".join([*(text for _, text in troubles), *ended, _next(now, due)]))
+    return Headline(worst, [*(text for _, text in troubles), *ended, _next(now, due)])
 
 
 def counted(number: int, one: str, several: str) -> str:
@@ -89,16 +94,17 @@ def _of_the_scheduler(state: SchedulerState) -> Sequence[_Told]:
 
 
 def _of_channels(paused: Sequence[PausedChannel]) -> Sequence[_Told]:
-    return [
-        (
-            Tone.BAD,
-            f"The channel {one.name} takes nothing for another {duration(one.pause)}."
-            if one.braked is None
-            else f"The brake has stopped the channel {one.name}: {one.braked.messages:,} messages are due in one hour,"
-            f" and up to {one.braked.allowed:,} are usual. Somebody has to confirm that.",
-        )
-        for one in paused
-    ]
+    told: list[str] = []
+    for one in paused:
+        if one.braked is None:
+            told.append(f"The channel {one.name} takes nothing for another {duration(one.pause)}.")
+        else:
+            due, usual = f"{one.braked.messages:,}", f"{one.braked.allowed:,}"
+            told.append(
+                f"The brake has stopped the channel {one.name}: {due} messages are due in one hour, and up to {usual} are usual."
+            )
+            told.append("Somebody has to confirm that.")
+    return [(Tone.BAD, text) for text in told]
 
 
 def _of_late_messages(now: datetime, due: Sequence[DueGroup], *, is_paused: bool) -> Sequence[_Told]:

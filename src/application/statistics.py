@@ -39,12 +39,17 @@ class SchedulerState:
     waiting_since: datetime | None = None
     """Since when a message that could be sent has been waiting."""
 
+    @property
+    def is_clock_doubted(self) -> bool:
+        """Whether this machine's clock is so far from the database's that nothing may be planned by it."""
+        return abs(self.clock_offset_s) > CLOCK_OFFSET_MAX.total_seconds()
+
     def complaint(self, now: datetime) -> str | None:
         """Return what keeps messages from leaving, as a sentence for an operator; None if nothing does."""
         planned_until, ticked_at, waiting = self.planned_until, self.last_tick_at, self.waiting_since
         complaints = (
             (
-                abs(self.clock_offset_s) > CLOCK_OFFSET_MAX.total_seconds(),
+                self.is_clock_doubted,
                 "This machine's clock differs from the database's, so nothing is planned here.",
             ),
             (self.last_plan_at is None, "The scheduler has not planned yet."),

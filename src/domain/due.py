@@ -15,6 +15,8 @@ from domain.errors import InvalidField
 from domain.occasion import LeapDayRule, days, is_leap
 
 ZONE_DATA_VERSION: str = tzdata.IANA_VERSION
+_ZONE_DATA = resources.files("tzdata").joinpath("zoneinfo")
+"""Found once: looking for the package again costs as much as reading a zone does."""
 
 NINE = time(9)
 _ZONE_NAME_LENGTH_MAX = 64
@@ -50,7 +52,7 @@ def zone(name: str) -> ZoneInfo:
     """Return the zone from the pinned zone data, never from the machine's own."""
     if name not in zone_names():
         raise InvalidField("timezone", _no_such_zone(name))
-    with resources.files("tzdata.zoneinfo").joinpath(*name.split("/")).open("rb") as data:
+    with _ZONE_DATA.joinpath(*name.split("/")).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)
 
 

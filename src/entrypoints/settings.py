@@ -68,7 +68,7 @@ class Settings:
     policy: SendPolicy
     retry_policy: RetryPolicy = attrs.field(factory=RetryPolicy)
     retries_unknown: bool = False
-    retention: timedelta = timedelta(days=3 * 366)
+    retention: timedelta = timedelta(days=400)
     rate_per_s: float | None = None
     burst: int = 100
     lease: timedelta
@@ -121,7 +121,7 @@ class Settings:
                 window=timedelta(hours=read("BIRTHDAYS_WINDOW_HOURS", "24", _whole(1, 24 * 14))),
             ),
             # The guard against a second greeting looks back 300 days.
-            retention=timedelta(days=read("BIRTHDAYS_RETENTION_DAYS", "1098", _whole(400, 36_600))),
+            retention=timedelta(days=read("BIRTHDAYS_RETENTION_DAYS", "400", _whole(400, 36_600))),
             rate_per_s=read("BIRTHDAYS_RATE_PER_S", "0", _number(0, 100_000)) or None,
             burst=read("BIRTHDAYS_BURST", "100", _whole(1, 100_000)),
             retries_unknown=read("BIRTHDAYS_UNKNOWN", "hold", _one_of("hold", "retry")) == "retry",

@@ -30,8 +30,10 @@ def logged(file: Path) -> Iterator[Line]:
     for node in ast.walk(tree(file)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
-        logger, level = ast.unparse(node.func.value).rpartition(".")[2], node.func.attr
-        if logger not in {"log", "logger", "_log"} or level not in LEVELS:
+        level = node.func.attr
+        if level not in LEVELS:
+            continue
+        if ast.unparse(node.func.value).rpartition(".")[2] not in {"log", "logger", "_log"}:
             continue
         event = node.args[0] if node.args else None
         assert isinstance(event, ast.Constant), f"{file.name}:{node.lineno}: the event is no constant"

@@ -138,6 +138,19 @@ async def _all_is_well(site: Site, page: Page) -> None:
     await page.goto("/")
 
 
+async def _odd_names(site: Site, page: Page) -> None:
+    """Names from right to left, without end, and of one letter; the longest name of a zone there is."""
+    long = "Wolfeschlegelsteinhausenbergerdorff"
+    names = [("محمد", "العبدالله (أبو علي)"), ("שלמה", "בן־דוד"), (long, long.lower() * 2), ("光", "O")]
+    for number, (first_name, last_name) in enumerate(names * 3):
+        zone = "America/Argentina/ComodRivadavia" if number % 2 else "Asia/Riyadh"
+        told = {"first_name": first_name, "last_name": last_name, "timezone": zone}
+        await site.service.register(somebody(number, **told))
+    site.service.at(NINE_IN_BERLIN - timedelta(hours=17))
+    await page.goto("/")
+    await page.locator("summary").click()
+
+
 async def _much_is_wrong(site: Site, page: Page) -> None:
     await run_into_trouble(site.service)
     await settle_in(site.service, 12, "1990-03-16")
@@ -232,6 +245,7 @@ async def _away(site: Site, page: Page) -> None:
 VIEWS: Mapping[str, Callable[[Site, Page], Awaitable[None]]] = {
     "nobody-yet": _nobody_yet,
     "all-is-well": _all_is_well,
+    "odd-names": _odd_names,
     "much-is-wrong": _much_is_wrong,
     "decision": _decision,
     "refused-decision": _refused_decision,

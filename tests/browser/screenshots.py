@@ -31,6 +31,7 @@ async def take() -> None:
                     site.visitor(viewport=viewport, color_scheme="light") as page,
                 ):
                     await VIEWS[view](site, page)
+                    await page.wait_for_load_state()
                     await page.screenshot(path=FOLDER / f"{view}-{name}.png")
         await browser.close()
 

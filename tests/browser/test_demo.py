@@ -80,6 +80,15 @@ async def test_the_clock_obeys_and_what_has_left_can_be_read(page: Page, tmp_pat
         await page.screenshot(path=tmp_path / "demo-390.png", full_page=True)
         await page.get_by_role("link", name="Birthdays", exact=True).click()
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Everything due has been sent.")
+        # The cache is one that is kept and looked after.
+        await page.get_by_label("Find a person").fill("rossini")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("heading", name="What happened").wait_for()
+        for _ in range(3):
+            await page.get_by_role("link", name="The message of 2027-02-28").click()
+            await page.go_back()
+        await page.get_by_role("link", name="Birthdays", exact=True).click()
+        await expect(page.locator("#health")).to_contain_text(re.compile(r"Hit rate\s*[1-9]"))
         await page.get_by_role("link", name="Clock and outbox").click()
         await expect(page.locator("#outbox")).to_be_visible()
 

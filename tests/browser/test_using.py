@@ -75,6 +75,21 @@ async def test_the_strip_stays_where_it_was_pushed(site: Site) -> None:
         assert await page.evaluate("document.querySelector('.strip').scrollLeft") == 400
 
 
+async def test_a_list_that_was_opened_stays_open(site: Site) -> None:
+    async with site.visitor() as page:
+        for number in range(9):
+            await site.service.register(somebody(number, timezone="Europe/Berlin"))
+        await opened_with_clock(page)
+        await page.locator("summary").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".coming li").nth(8)).to_be_visible()
+        await site.service.register(somebody(9, timezone="Europe/Berlin"))
+        await let_time_pass(page)
+        await expect(page.locator(".coming li")).to_have_count(14)
+        await expect(page.locator(".coming li").nth(13)).to_be_visible()
+        await expect(page.locator("summary")).to_be_focused()
+
+
 async def test_the_numbers_over_the_bars_do_not_lie_on_each_other(site: Site) -> None:
     zones = ("Europe/Athens", "Europe/Berlin", "Europe/London", "Atlantic/Azores")
     rows = "".join(f"p{n}@example.com,Jo,Doe,{zones[n % 4]},1990-03-14\n" for n in range(1200))

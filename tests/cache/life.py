@@ -204,4 +204,5 @@ class CacheMachine(RuleBasedStateMachine):
         async def wait() -> T:
             return await work
 
-        return self._runner.run(wait())
+        # A run of the runner takes more than most steps: it prepares for Ctrl-C each time.
+        return self._runner.get_loop().run_until_complete(wait())

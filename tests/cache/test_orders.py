@@ -44,6 +44,7 @@ async def test_in_memory(cast: Cast, at_least: int) -> None:
 
 
 @pytest.mark.servers
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cast", "at_least"),
     ((casts.reader_writer_sweeper, 500), (casts.two_readers_and_a_writer, 1000), (casts.paused_reader, 50)),

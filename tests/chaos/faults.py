@@ -36,6 +36,11 @@ async def kill_process(scene: Scene) -> None:
     await scene.site.start(scene.hit)
 
 
+async def kill_process_in_the_middle(scene: Scene) -> None:
+    await _give_it_messages(scene)
+    await kill_process(scene)
+
+
 async def stop_process(scene: Scene) -> None:
     await scene.hit.stop()
     await scene.site.start(scene.hit)
@@ -46,10 +51,7 @@ async def pause_process(scene: Scene) -> None:
 
 
 async def pause_process_beyond_its_leases(scene: Scene) -> None:
-    """With messages in hand: it would seldom be met between a claim and its completion else."""
-    scene.site.provider.send_signal(signal.SIGUSR2)
-    await scene.site.ask(ledger.hurry)
-    await scene.wait(0.4 * STILL_S, 0.6 * STILL_S)
+    await _give_it_messages(scene)
     await _pause(scene, scene.site.lease_s + 2.5, scene.site.lease_s + 5)
 
 
@@ -58,6 +60,13 @@ async def kill_paused_process(scene: Scene) -> None:
     await scene.wait(0, scene.site.lease_s)
     await scene.hit.kill()
     await scene.site.start(scene.hit)
+
+
+async def _give_it_messages(scene: Scene) -> None:
+    """It would seldom be met between a claim and its completion else."""
+    scene.site.provider.send_signal(signal.SIGUSR2)
+    await scene.site.ask(ledger.hurry)
+    await scene.wait(0.4 * STILL_S, 0.6 * STILL_S)
 
 
 async def _pause(scene: Scene, least_s: float, most_s: float) -> None:
@@ -115,8 +124,10 @@ class Fault:
     times: int = 1
 
 
+KILLED = Fault("process killed with messages in hand", kill_process_in_the_middle)
 OF_PROCESSES = (
-    Fault("process killed", kill_process, 3),
+    KILLED,
+    Fault("process killed", kill_process, 2),
     Fault("process stopped by SIGTERM", stop_process),
     Fault("process paused", pause_process, 2),
     Fault("process paused beyond its leases", pause_process_beyond_its_leases, 3),
@@ -165,7 +176,7 @@ async def kill_at_last(site: Site, pace: Pace) -> None:
 
 
 async def _break_processes(site: Site, random: Random, pace: Pace, ending: asyncio.Event) -> None:
-    kinds: list[Fault] = []
+    kinds = [KILLED]  # however short the run is
     while not await _is_over(ending, random.uniform(*pace.processes_s)):
         kinds = kinds or _in_any_order(OF_PROCESSES, random)
         hit = random.choice([process for process in site.processes if process not in site.busy])

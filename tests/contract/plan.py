@@ -247,17 +247,17 @@ class PlanContract:
         moved = attrs.evolve(ada, birthday=AnnualDate(3, 15, 1990), version=2)
         gone = remove(eve, START)
         await adapters.add(ada, eve)
+        await _make_room(adapters)
         changing = asyncio.Event()
 
         async def change() -> None:
             async with adapters.unit_of_work() as uow:
-                await uow.messages.prepare(*POLICY.plan_dates(START))
                 for user in (ada, eve):
                     await uow.users.get(user.id)
                 await uow.users.save([(ada, moved), (eve, gone)])
-                changing.set()
-                await asyncio.sleep(0.05)
                 await replan(uow, [moved, gone], POLICY, START)
+                changing.set()
+                await asyncio.sleep(0.2)  # until the plan waits
                 await uow.commit()
 
         async def plan() -> None:
@@ -268,12 +268,36 @@ class PlanContract:
         held = await adapters.messages_of(ada, eve)
         assert [key.occasion_on for key, one in held.items() if one.is_open] == [date(2027, 3, 15)]
 
+    async def test_somebody_who_is_planned_anew_meanwhile_is_planned_once(self, adapters: Adapters) -> None:
+        """The plan waits for them, and finds that they have their message, as has one more that nobody held."""
+        ada, eve = born_on_pi_day("Ada"), born_on_pi_day("Eve")
+        await adapters.add(ada, eve)
+        await _make_room(adapters)
+        planning = asyncio.Event()
+
+        async def plan_anew() -> None:
+            async with adapters.unit_of_work() as uow:
+                await uow.users.by_ids([ada.id])
+                await replan(uow, [ada], POLICY, START)
+                planning.set()
+                await asyncio.sleep(0.2)  # until the plan waits
+                await uow.commit()
+
+        async def plan() -> PlanReport:
+            await planning.wait()
+            return await adapters.plan(BERLIN)
+
+        _, report = await asyncio.gather(plan_anew(), plan())
+        assert report == PlanReport(scheduled=1, skipped=0)
+        assert {key.user_id for key in await adapters.messages_of(ada, eve)} == {ada.id, eve.id}
+
     async def test_somebody_who_comes_meanwhile_is_planned_once(self, adapters: Adapters) -> None:
         people = [born_on_pi_day(f"P{number}") for number in range(5)]
 
+        await _make_room(adapters)
+
         async def come(user: User) -> None:
             async with adapters.unit_of_work() as uow:
-                await uow.messages.prepare(*POLICY.plan_dates(START))
                 await uow.users.add([user])
                 await replan(uow, [user], POLICY, START)
                 await asyncio.sleep(0.01)
@@ -313,6 +337,13 @@ class PlanContract:
         ada = person()
         await adapters.keep(message(ada, date(2028, 2, 29)), message(ada, date(2027, 11, 30)))
         assert len(await adapters.messages_of(ada)) == 2
+
+
+async def _make_room(adapters: Adapters) -> None:
+    """So that nobody waits for another one who makes it."""
+    async with adapters.unit_of_work() as uow:
+        await uow.messages.prepare(*POLICY.plan_dates(START))
+        await uow.commit()
 
 
 async def _erase(adapters: Adapters, people: list[User]) -> None:

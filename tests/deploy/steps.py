@@ -45,7 +45,7 @@ def carry_out(folder: Path) -> Image:
     build, base = folder / "build", folder / "base"
     build.mkdir(parents=True)
     subprocess.run([sys.executable, "-m", "venv", base], check=True)
-    stage, environment, health_check = 0, dict[str, str](), list[str]()
+    stage, environment = 0, dict[str, str]()
     for name, rest in instructions(CONTAINERFILE.read_text(encoding="utf-8")):
         stage += name == "FROM"
         words = shlex.split(rest)
@@ -59,9 +59,14 @@ def carry_out(folder: Path) -> Image:
             )
         elif stage == 2 and name == "ENV":
             environment |= dict(word.split("=", 1) for word in words)
-        elif stage == 2 and name == "HEALTHCHECK":
-            health_check = _list(rest)
-    return Image(folder, environment, health_check)
+    return Image(folder, environment, health_check())
+
+
+def health_check() -> list[str]:
+    """Return the program that asks the service how it is, and its arguments."""
+    found = dict(instructions(CONTAINERFILE.read_text(encoding="utf-8")))
+    words: list[str] = json.loads(found["HEALTHCHECK"].partition("CMD ")[2])
+    return words
 
 
 def _copy(words: list[str], build: Path) -> None:
@@ -73,9 +78,3 @@ def _copy(words: list[str], build: Path) -> None:
         else:
             place.mkdir(parents=True, exist_ok=True)
             shutil.copy(found, place)
-
-
-def _list(rest: str) -> list[str]:
-    """Read the program and its arguments out of a CMD that is written as a list."""
-    words: list[str] = json.loads(rest.partition("CMD ")[2])
-    return words

@@ -1,7 +1,8 @@
 """A database of an earlier version is brought up to date by the start, and nothing of it is lost.
 
 ``schema_0011.sql`` was written by ``pg_dump`` from a service of that time, which had imported five people,
-deleted one, moved one to Tokyo, and greeted two. A release that changes the schema adds such a file of the one before.
+deleted one, moved one to Tokyo, and greeted two; ``schema_0035.sql`` is of one that had made a key and a feed besides.
+A release that changes the schema adds such a file of the one before.
 """
 
 import subprocess
@@ -19,7 +20,7 @@ from tests.service.running import RunningService, free_port, running
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-EARLIER = PROJECT / "tests" / "deploy" / "schema_0011.sql"
+EARLIER = PROJECT / "tests" / "deploy"
 BEFORE_GRACE_IS_DUE = "2027-03-14T23:59:57Z"
 
 
@@ -52,11 +53,12 @@ def counts_in_the_end(api: httpx.Client) -> dict[str, int]:
         time.sleep(0.1)
 
 
+@pytest.mark.parametrize(("revision", "made"), (("0011", set()), ("0035", {"payroll", "team"})))
 async def test_an_earlier_schema_goes_up_and_all_that_was_in_it_is_there(
-    postgres_url: str, valkey_url: str, tmp_path: Path
+    postgres_url: str, valkey_url: str, tmp_path: Path, revision: str, made: set[str]
 ) -> None:
     async with empty_database(postgres_url) as database:
-        load(database, EARLIER)
+        load(database, EARLIER / f"schema_{revision}.sql")
         told = {"DATABASE_URL": database, "REDIS_URL": valkey_url}
         with (
             running(
@@ -80,6 +82,10 @@ async def test_an_earlier_schema_goes_up_and_all_that_was_in_it_is_there(
             assert counts_in_the_end(api) == {"SENT": 3, "CANCELLED": 1}
             kept = [one["status"] for one in api.get("/messages").json()["items"]]
             assert sorted(kept) == ["CANCELLED", "SENT", "SENT", "SENT"]
+            kept = [one["name"] for path in ("/keys", "/feeds") for one in api.get(path).json()["items"]]
+            assert made <= {*kept}
+            done = [one["action"] for one in api.get("/audit").json()["items"]]
+            assert done.count("register") == (5 if made else 0)
             # And life goes on.
             assert api.patch(f"/users/{ada['id']}", json={"lastName": "King"}).status_code == httpx.codes.OK
             assert api.get(f"/users/{ada['id']}").json()["lastName"] == "King"

@@ -12,6 +12,7 @@ from application.planning import PlanOpenAnew
 from application.scheduler_observing import SchedulerObserver
 from application.statistics import LookAtLedger, SchedulerState
 from application.upkeep import CompareClocks, DropOldMonths
+from entrypoints.scheduler import loop
 from entrypoints.scheduler.loop import Scheduler
 from tests.contract.adapters import POLICY
 from tests.use_cases.service import Service
@@ -69,3 +70,22 @@ async def test_a_wrong_clock_is_looked_at_again_and_does_not_keep_from_stopping(
     async with asyncio.timeout(2):
         await running
     assert scheduler.state.last_plan_at is None
+
+
+async def test_a_clock_that_goes_wrong_between_two_plans_is_told_of_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service, stopping = Service(), asyncio.Event()
+    scheduler = scheduler_of(service)
+    monkeypatch.setattr(loop, "LOOK_EVERY_S", 0.001)
+    with capture_logs() as logs:
+        running = asyncio.create_task(scheduler.run(stopping))
+        async with asyncio.timeout(5):
+            await until(lambda: scheduler.state.last_plan_at is not None)
+            service.store.real_now = lambda: datetime.now(UTC) + timedelta(hours=1)
+            await until(lambda: scheduler.state.is_clock_doubted)
+            await asyncio.sleep(0.05)
+            stopping.set()
+            await running
+    assert [line["event"] for line in logs].count("clock_doubted") == 1
+    assert scheduler.state.complaint(service.clock.now()) is not None

@@ -2,9 +2,9 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 
 import pytest
@@ -21,7 +21,8 @@ from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.user_reader import PostgresUserReader
 from application import planning
 from application.announcer import Announcer
-from domain.due import zone_table
+from domain.due import SendPolicy, ZoneRow, zone_table
+from tests.features.words import CITIES
 from tests.features.world import START, Adapters, World
 from tests.servers import fresh_engine
 
@@ -77,12 +78,14 @@ async def postgres_world(url: str) -> AsyncIterator[Adapters]:
         )
 
 
-_zone_table = cache(zone_table)
+@cache
+def _zone_table(policy: SendPolicy, first: date, last: date) -> Sequence[ZoneRow]:
+    return zone_table(policy, first, last, CITIES.values())
 
 
 @pytest.fixture(autouse=True)
-def _zones_reckoned_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most scenarios plan the same dates, and to reckon them for every zone takes longer than all else."""
+def _zones_of_cities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reckon with the zones in which people of the features live: with all there are it takes longer than all else."""
     monkeypatch.setattr(planning, "zone_table", _zone_table)
 
 

@@ -110,7 +110,7 @@ def test_a_body_may_have_a_mebibyte(api: Api) -> None:
     body = json.dumps(ADA).encode()
     assert send(api, body.ljust(MEBIBYTE)).status_code == HTTPStatus.CREATED
     found = problem(send(api, body.ljust(MEBIBYTE + 1)), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    assert found["detail"] == "The body may have at most 1048576 bytes."
+    assert found["detail"] == "The body may have at most 1,048,576 bytes."
 
 
 def test_a_body_that_says_not_how_long_it_is_is_bounded_too(api: Api) -> None:

@@ -156,7 +156,7 @@ def test_a_file_may_have_twenty_mebibytes(api: Api) -> None:
     assert api("POST", "/users/import", content=data, headers=headers).json()["created"] == 1
     answer = api("POST", "/users/import", content=data + b"#", headers=headers)
     found = problem(answer, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    assert found["detail"] == "The body may have at most 20971520 bytes."
+    assert found["detail"] == "The body may have at most 20,971,520 bytes."
 
 
 @pytest.mark.parametrize("end", (b"\n", b"\r", b"\r\n"))
@@ -164,7 +164,7 @@ def test_a_file_may_have_half_a_million_lines(api: Api, end: bytes) -> None:
     headers = {"content-type": "text/csv"}
     answer = api("POST", "/users/import", content=b"email" + end * 500_001, headers=headers)
     found = problem(answer, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    assert found["detail"] == "The file may have at most 500000 lines; send it in parts."
+    assert found["detail"] == "The file may have at most 500,000 lines; send it in parts."
 
 
 @pytest.mark.parametrize(

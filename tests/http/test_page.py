@@ -47,6 +47,16 @@ def test_what_comes_is_shown_by_hour_in_a_list_and_on_the_strip(api: Api, ada: s
     assert page.count('class="place greeted"') == 1
 
 
+def test_of_many_the_first_are_listed_and_the_others_counted(api: Api) -> None:
+    for number in range(25):
+        api.register(email=f"p{number}@example.com")
+    page = look(api, "/")
+    listed, _, more = page.partition("<details>")
+    assert (listed.count('id="next-2027'), more.count('id="next-2027')) == (8, 12)
+    assert "12 more, and 5 after them" in words(page)
+    assert "25 messages, by the hour in UTC" in words(page)
+
+
 def test_what_ended_badly_comes_first_and_names_what_can_be_done(api: Api, unwell: dict[Status, str]) -> None:
     page = look(api, "/")
     shown = words(page)
@@ -87,7 +97,8 @@ def test_a_decision_is_carried_out_and_its_reason_kept(
     assert (answer.status_code, answer.headers["location"]) == (HTTPStatus.SEE_OTHER, path)
     told = api.get(path.removeprefix("/page")).json()
     assert (told["status"], told["reason"]) == (after, Reason.OPERATOR)
-    done = f"{action} , the birthday message of 2027-03-14 , Mon 15 Mar 2027, 08:00 UTC , by the key tests: {REASON}"
+    word = {"mark-sent": "It arrived", "leave": "Let it be", "retry": "Send it"}[action]
+    done = f"{word} , the birthday message of 2027-03-14 , Mon 15 Mar 2027, 08:00 UTC , by the key tests: {REASON}"
     assert done in words(look(api, path))
     assert REASON in look(api, "/")
     assert path not in _attention(look(api, "/"))
@@ -202,6 +213,9 @@ def test_people_are_found_and_their_names_stay_out_of_addresses_and_the_log(
     api.register(firstName="Ben", email="ben@example.com")
     page = checked(send(api, "/page/search", {"sought": "lovelace"}))
     assert "2 people" in words(page)
+    assert words(page).index("Ada Lovelace") < words(page).index("Ben Lovelace"), (
+        "by their last names, then first"
+    )
     assert "Ben Lovelace ben@example.com Europe/Berlin" in words(page)
     assert "Nobody was found" in words(checked(send(api, "/page/search", {"sought": EVIL})))
     assert "Find a person" in words(look(api, "/page/search"))
@@ -224,7 +238,7 @@ def test_a_person_s_page_explains_when_why_by_which_rule_and_what_happened(
     assert "Nothing yet." in shown
     person = unwell[Status.EXPIRED].rpartition("birthday.")[2]
     shown = words(look(api, f"/page/people/{person}"))
-    assert "birthday, 37 years expired It missed its window. It was due Sun 14 Mar 2027, 09:00" in shown
+    assert "Birthday, 37 years expired It missed its window. It was due Sun 14 Mar 2027, 09:00" in shown
     send(api, unwell[Status.EXPIRED], {"action": "leave", "reason": REASON})
     assert REASON in words(look(api, f"/page/people/{person}"))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
+import attrs
 import httpx
 import pytest
 from litestar.testing import TestClient
@@ -11,12 +12,14 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import EventDict
 
 from application.limiting import LIMITS, RequestClass
+from application.statistics import SchedulerState
 from domain.access import Scope as Right
 from entrypoints.http import edges
 from entrypoints.http.edges import with_edges
 from entrypoints.http.short_cut import ShortCut
 from entrypoints.http.use_cases import UseCases
-from tests.http.world import AS_ADMIN, NOBODY, Api, client_of
+from tests.http.world import AS_ADMIN, NOBODY, Api, client_of, use_cases_of
+from tests.use_cases.service import Service
 
 OWN = {"x-request-id", "date"}
 REMAINING = "ratelimit"
@@ -29,12 +32,35 @@ class NoShortCut(ShortCut):
         return None
 
 
+def client_without(use_cases: UseCases) -> TestClient[ASGIApp]:
+    """Return a client of the same application without the short cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edges, "ShortCut", NoShortCut)
+        return client_of(use_cases)
+
+
 @pytest.fixture
-def routes(use_cases: UseCases, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient[ASGIApp]]:
-    """The same application without the short cut."""
-    monkeypatch.setattr(edges, "ShortCut", NoShortCut)
-    with client_of(use_cases) as client:
+def routes(use_cases: UseCases) -> Iterator[TestClient[ASGIApp]]:
+    with client_without(use_cases) as client:
         yield client
+
+
+@attrs.frozen
+class Ways:
+    """Both ways to the same service, in which there is Ada."""
+
+    short: TestClient[ASGIApp]
+    routes: TestClient[ASGIApp]
+    ada: str
+
+
+@pytest.fixture(scope="module")
+def ways() -> Iterator[Ways]:
+    """One for the whole table, since whoever reads changes nothing."""
+    service = Service()
+    use_cases = use_cases_of(service, SchedulerState())
+    with client_of(use_cases) as short, client_without(use_cases) as routes:
+        yield Ways(short, routes, Api(service, short).register())
 
 
 def told(answer: httpx.Response) -> tuple[int, bytes, Mapping[str, str]]:
@@ -64,11 +90,10 @@ def told(answer: httpx.Response) -> tuple[int, bytes, Mapping[str, str]]:
 @pytest.mark.parametrize(
     "path", ("{ada}", f"/users/{NOBODY}", "{ada}/", "{ada}?x=1", "{ADA}", "/users/nonsense", "{ada}?")
 )
-def test_both_ways_answer_alike(
-    *, api: Api, ada: str, routes: TestClient[ASGIApp], method: str, path: str, headers: Mapping[str, str]
-) -> None:
-    path = path.format(ada=ada, ADA=f"/users/{ada.removeprefix('/users/').upper()}")
-    assert told(api(method, path, headers=headers)) == told(routes.request(method, path, headers=headers))
+def test_both_ways_answer_alike(ways: Ways, method: str, path: str, headers: Mapping[str, str]) -> None:
+    path = path.format(ada=ways.ada, ADA=f"/users/{ways.ada.removeprefix('/users/').upper()}")
+    answers = [client.request(method, path, headers=headers) for client in (ways.short, ways.routes)]
+    assert told(answers[0]) == told(answers[1])
 
 
 @pytest.mark.parametrize("right", (Right.USERS_READ, Right.MESSAGES_READ))

@@ -88,7 +88,7 @@ def sent(service: RunningService) -> list[Any]:
 @pytest.mark.parametrize("mode", MODES)
 async def test_the_service_runs_behind_it(database: str, tmp_path: Path, mode: dict[str, str]) -> None:
     def live(url: str) -> None:
-        start = ("--clock-start", "2027-12-10T08:59:58Z")
+        start = ("--clock-start", "2027-12-10T08:59:54Z")
         pooled = f"{url}?pgbouncer=true"
         with running(tmp_path / "var", *start, DATABASE_URL=pooled) as service, service.api as api:
             made = api.post("/users", json=ADA)
@@ -132,7 +132,7 @@ async def test_who_forgets_to_say_that_it_is_there_is_told(database: str, tmp_pa
 
 
 async def test_settings_that_are_ignored_are_missed(database: str, tmp_path: Path) -> None:
-    ignored = "plan_cache_mode,idle_in_transaction_session_timeout"
+    ignored = "plan_cache_mode,idle_in_transaction_session_timeout,jit"
     async with pgbouncer(database, tmp_path, **SESSION, ignore_startup_parameters=ignored) as url:
         engine = open_engine(url)
         trouble = await trouble_of(engine)

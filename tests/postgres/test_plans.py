@@ -2,18 +2,19 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres import statements
 from adapters.postgres.database import open_engine, set_clock
 from adapters.postgres.message_reader import BACKLOG
-from adapters.postgres.plan_statement import BY_LOOK_UPS, PLAN, plan_parameters
+from adapters.postgres.plan_statement import BY_LOOK_UPS, PLAN, PLAN_ALONE, plan_parameters
 from application.ports import ALL_SHARDS, Shard
 from application.scheduler_observing import BACKLOG_MAX
 from domain.due import zone_table
@@ -200,12 +201,12 @@ async def test_a_plan_looks_up_those_alone_who_had_a_greeting_not_long_ago(ledge
 
 
 async def _nodes_of_plan(ledger: AsyncEngine, parameters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Plan everybody, take it back, and return what PostgreSQL did."""
-    async with ledger.connect() as connection, asyncio.timeout(60):
-        await connection.execute(BY_LOOK_UPS)
-        explained = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {PLAN.text}")
-        found = (await connection.execute(explained, parameters)).scalar_one()
-    return list(_nodes((json.loads(found) if isinstance(found, str) else found)[0]["Plan"]))
+    """Plan everybody, take it back, and return what PostgreSQL did; alone and not, in one mode each."""
+    nodes: list[Mapping[str, Any]] = []
+    for mode, statement in zip(_MODES, (PLAN, PLAN_ALONE), strict=True):
+        async with asyncio.timeout(60):
+            nodes += _nodes(await _explained(ledger, mode, statement.text, parameters, BY_LOOK_UPS))
+    return nodes
 
 
 async def _forget_statistics(ledger: AsyncEngine, *tables: str) -> None:
@@ -222,16 +223,43 @@ async def _forget_statistics(ledger: AsyncEngine, *tables: str) -> None:
 
 
 async def _explained(
-    engine: AsyncEngine, mode: str, statement: str, parameters: Mapping[str, Any]
+    engine: AsyncEngine,
+    mode: str,
+    statement: str,
+    parameters: Mapping[str, Any],
+    settings: TextClause | None = None,
 ) -> dict[str, Any]:
-    """Carry *statement* out, take it back, and return what PostgreSQL did."""
+    """Carry *statement* out, take it back, and return what PostgreSQL did.
+
+    It is prepared by SQL: an EXPLAIN with parameters of its own is planned for their values in any mode.
+    """
+    names = list(parameters)
+    for number, name in enumerate(names, start=1):
+        statement = re.sub(rf"(?<!:):{name}\b", f"${number}", statement)
+    values = ", ".join(_literal(parameters[name]) for name in names)
     async with engine.connect() as connection:
-        await connection.execute(text(f"SET LOCAL plan_cache_mode = {mode}"))
-        explained = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
-        found = (await connection.execute(explained, dict(parameters))).scalar_one()
+        if settings is not None:
+            await connection.execute(settings)
+        for command in (
+            f"SET LOCAL plan_cache_mode = {mode}",
+            f"PREPARE explained AS {statement}",
+        ):
+            await connection.exec_driver_sql(command)
+        execute = f"EXECUTE explained({values})" if names else "EXECUTE explained"
+        found = (await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {execute}")).scalar_one()
         await connection.rollback()
+        await connection.exec_driver_sql("DEALLOCATE explained")
     plans: list[dict[str, Any]] = json.loads(found) if isinstance(found, str) else found
     return dict(plans[0]["Plan"])
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list):
+        parts = ("NULL" if one is None else f'"{one}"' for one in value)
+        return f"'{{{','.join(parts)}}}'"
+    return f"'{value}'"
 
 
 def _nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

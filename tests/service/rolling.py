@@ -20,6 +20,8 @@ class Balancer:
     ports: Sequence[int]
     ready: set[int] = attrs.field(factory=set)
     led: Counter[int] = attrs.field(factory=Counter)
+    joined: Counter[int] = attrs.field(factory=Counter)
+    """How many connections there are to each of them now."""
     port: int = 0
     _turn: Iterator[int] = attrs.field(factory=itertools.count)
 
@@ -48,7 +50,15 @@ class Balancer:
         except OSError:
             writer.transport.abort()
             return
+        self.joined[port] += 1
         await asyncio.gather(_pass_on(reader, outer), _pass_on(inner, writer))
+        self.joined[port] -= 1
+
+    async def left(self, port: int) -> None:
+        """Wait until nobody is led to a process any more, nor connected with it."""
+        async with asyncio.timeout(30):
+            while port in self.ready or self.joined[port]:  # noqa: ASYNC110  # it looks at them by itself
+                await asyncio.sleep(0.02)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.service.running import RunningService, running
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 IN_NEW_YORK = 130
 START = "2027-01-03T13:59:48Z"

@@ -13,7 +13,7 @@ from adapters.embedded.data_folder import running_instance
 from application.trust import OVERDUE_S, TRUSTED_FOR_S
 from tests.service.running import RunningService, running
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 ADA = {"firstName": "Ada", "lastName": "L", "email": "ada@example.com", "timezone": "Europe/Berlin"}
 HIT_WITHIN_S = 10.0

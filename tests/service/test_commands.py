@@ -10,7 +10,7 @@ import pytest
 
 from tests.service.running import RunningService, call_command, free_port, running
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 GOOD = (
     "email,first_name,last_name,timezone,birthday,work_anniversary,shoe_size\n"

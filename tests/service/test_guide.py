@@ -30,11 +30,11 @@ NOT_RUN_HERE = {
     (
         "docs/deployment.md",
         "docker build",
-    ): "needs Docker; tests/deploy/test_definitions.py looks at the files",
+    ): "needs an engine: make container-test; tests/deploy/test_definitions.py looks at the files",
     (
         "docs/deployment.md",
         "docker compose",
-    ): "needs Docker; tests/deploy/test_definitions.py looks at the files",
+    ): "needs the images of the servers; tests/deploy/test_definitions.py looks at the file",
     ("docs/deployment.md", "python3 -m venv"): "needs root and systemd; tests/deploy/test_definitions.py",
     (
         "docs/operating.md",

@@ -15,7 +15,7 @@ from tests.delivery.mail_server import PASSWORD, USER, mail_server
 from tests.delivery.web_server import web_server
 from tests.servers import fresh_database
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 QUOTED = PASSWORD.replace("/", "%2F").replace("@", "%40").replace(" ", "%20")
 SECRET = "whsec_c3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nz"

@@ -19,7 +19,9 @@ from tests.service.running import (
     running_from_nothing,
 )
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+AWAY = httpx.codes.SERVICE_UNAVAILABLE
 
 
 def register(service: RunningService) -> str:
@@ -93,14 +95,14 @@ def test_when_its_database_is_killed_it_answers_503_and_then_goes_on(tmp_path: P
         location = register(service)
         postmaster = int((tmp_path / "var/postgres/postmaster.pid").read_text().split()[0])
         os.kill(postmaster, signal.SIGKILL)
-        deadline, seen = time.monotonic() + 20, set()
-        while time.monotonic() < deadline:
-            answer = api.get(location)
-            seen.add(answer.status_code)
-            if answer.status_code == httpx.codes.OK and httpx.codes.SERVICE_UNAVAILABLE in seen:
-                break
+        deadline, seen = time.monotonic() + 20, [httpx.codes.OK]
+        # The cache may have what is asked for by its id; it never has a list.
+        while time.monotonic() < deadline and not (AWAY in seen and seen[-1] == httpx.codes.OK):
+            seen.append(httpx.codes(api.get("/users").status_code))
+            assert api.get(location).status_code in {httpx.codes.OK, AWAY}
             time.sleep(0.01)
-        assert seen <= {httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE}
+        assert set(seen) == {httpx.codes.OK, AWAY}
+        assert seen[-1] == httpx.codes.OK
         assert api.get(location).status_code == httpx.codes.OK
         assert api.get("/health/ready").status_code == httpx.codes.OK
 
@@ -116,14 +118,17 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "var").exists(), "nothing was started"
 
 
-def test_a_folder_in_use_is_one_sentence(tmp_path: Path) -> None:
-    with running(tmp_path / "var") as service:
+def test_a_folder_in_use_is_one_sentence_and_a_drain_ends_by_itself(tmp_path: Path) -> None:
+    with running(tmp_path / "var", BIRTHDAYS_DRAIN_S="1") as service:
         refused = run_command(["serve"], tmp_path / "var", free_port())
         assert refused.returncode == 1
         assert is_one_sentence(refused.stderr)
         assert str(service.process.pid) in refused.stderr
         with service.api as api:
             assert api.get("/health/ready").status_code == httpx.codes.OK
+        told_at = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - told_at > 1
 
 
 @pytest.mark.parametrize(

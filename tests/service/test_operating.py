@@ -1,6 +1,9 @@
 """What an operator does at the command line of a running service."""
 
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.running import RunningService, call_command, free_port, run_command, running
+from tests.service.running import (
+    COMMAND,
+    RunningService,
+    call_command,
+    environment,
+    free_port,
+    running,
+)
 
 pytestmark = pytest.mark.servers
 
@@ -20,6 +30,18 @@ ADA = {
     "birthdayDate": "1990-03-04",
     "anniversaryDate": "2019-03-05",
 }
+IN_SHELLS = {
+    "bash": (
+        'source "$0"; COMP_WORDS=(birthdays mess); COMP_CWORD=1; _birthdays_completion birthdays; echo "${COMPREPLY[@]}"',
+        "messages",
+    ),
+    "zsh": (
+        'autoload -Uz compinit; compinit -D -u; source "$0"; echo "$_comps[birthdays]"',
+        "_birthdays_completion",
+    ),
+    "fish": ('source $argv[1]; complete -C "birthdays mess"', "messages"),
+}
+"""How a shell takes in what completes, and the first word that it then says."""
 
 
 @pytest.fixture(scope="module")
@@ -187,8 +209,17 @@ def test_a_test_message_arrives_marked(service: RunningService) -> None:
 def test_settings_are_shown_and_shells_helped(service: RunningService) -> None:
     shown = service.command("config").stdout
     assert "BIRTHDAYS_SEND_TIME" in shown
-    for shell in ("bash", "zsh", "fish"):
-        script = service.command("completion", shell).stdout
-        assert "_BIRTHDAYS_COMPLETE" in script
-    completing = {"_BIRTHDAYS_COMPLETE": "bash_complete", "COMP_WORDS": "birthdays mess", "COMP_CWORD": "1"}
-    assert run_command([], service.folder, service.port, **completing).stdout == "plain,messages\n"
+    for shell, (load, completed) in IN_SHELLS.items():
+        script = service.folder / f"completion.{shell}"
+        script.write_text(service.command("completion", shell).stdout, encoding="utf-8")
+        assert "_BIRTHDAYS_COMPLETE" in script.read_text(encoding="utf-8")
+        if shutil.which(shell):
+            path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
+            done = subprocess.run(
+                [shell, "-c", load, str(script)],
+                env=environment(service.folder, service.port, PATH=path),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (done.stdout.split()[:1], done.stderr) == ([completed], "")

@@ -7,13 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from application.ledger import ClaimTerms
 
-_SEE = text("""
-    SELECT extract(epoch FROM paused_until - clock_timestamp())::float8 FROM channels WHERE name = :channel
-""")
+# Somebody may have paused it for ever, which is no number of seconds. LEAST alone would make a year of no pause.
+PAUSED_UNTIL = """
+    CASE WHEN c.paused_until IS NOT NULL THEN least(c.paused_until, clock_timestamp() + interval '1 year') END
+"""
+
+_SEE = text(f"""
+    SELECT extract(epoch FROM ({PAUSED_UNTIL}) - clock_timestamp())::float8 FROM channels c WHERE name = :channel
+""")  # noqa: S608  # the part is our own literal
 
 # The row stays locked until the claim is committed, so that no token is taken twice. A clock that was set
 # back takes none away.
-_COUNT = text("""
+_COUNT = text(f"""
     INSERT INTO channels AS c (name, tokens) VALUES (:channel, CAST(:burst AS double precision))
     ON CONFLICT (name) DO UPDATE SET
         tokens = least(
@@ -25,8 +30,8 @@ _COUNT = text("""
             )
         ),
         counted_at = clock_timestamp()
-    RETURNING extract(epoch FROM c.paused_until - clock_timestamp())::float8 AS pause_s, c.tokens
-""")
+    RETURNING extract(epoch FROM ({PAUSED_UNTIL}) - clock_timestamp())::float8 AS pause_s, c.tokens
+""")  # noqa: S608  # the part is our own literal
 
 _TAKE = text("UPDATE channels SET tokens = tokens - :taken WHERE name = :channel")
 

@@ -56,6 +56,8 @@ SETTINGS = {
     # A plan that does not know the values may lose the partial indexes of the ledger.
     "plan_cache_mode": "force_custom_plan",
     "idle_in_transaction_session_timeout": "60s",
+    # To compile the plan of everybody's messages, with its dozens of months, takes longer than to carry it out.
+    "jit": "off",
 }
 BY_INDEX = {
     "plan_cache_mode": "force_generic_plan",

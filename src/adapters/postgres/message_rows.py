@@ -1,5 +1,6 @@
 """Rows of the ledger and messages, one made into the other."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_
@@ -57,9 +58,14 @@ def to_row(message: Message) -> dict[str, Any]:
 _KINDS = {kind.value: kind for kind in Kind}
 
 
-def to_delivery(row: Row[Any]) -> Delivery:
-    """Read a row of the claim, by position: this is done for each message that leaves."""
-    (
+def read_claim(rows: Sequence[Sequence[Any]]) -> tuple[list[Delivery], list[UserId]]:
+    """Return what a claim brings, and who had messages that are not owed any more.
+
+    By position, and in one go: this is done for each message that leaves.
+    """
+    deliveries: list[Delivery] = []
+    stale: list[UserId] = []
+    for (
         on,
         user_id,
         kind,
@@ -68,21 +74,19 @@ def to_delivery(row: Row[Any]) -> Delivery:
         due_at,
         expires_at,
         years,
-        _,
+        status,
         first_name,
         last_name,
         email,
-        link_nonce,
-    ) = tuple(row)
-    return Delivery(
-        MessageKey(on, _KINDS[kind], user_id),
-        fence,
-        attempt,
-        due_at,
-        expires_at,
-        years,
-        Recipient(first_name, last_name, email, link_nonce),
-    )
+        nonce,
+    ) in rows:
+        if status == "SENDING":
+            key = MessageKey(on, _KINDS[kind], user_id)
+            recipient = Recipient(first_name, last_name, email, nonce)
+            deliveries.append(Delivery(key, fence, attempt, due_at, expires_at, years, recipient))
+        elif status == "STALE":
+            stale.append(UserId(user_id))
+    return deliveries, stale
 
 
 def has_key(key: MessageKey) -> ColumnElement[bool]:

@@ -7,11 +7,13 @@ from datetime import date, datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import select, text
+from sqlalchemy import Row, select, text
+from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres import brake_rows, channel_rows, partitions, statements
-from adapters.postgres.message_rows import has_key, to_delivery, to_message, to_row
-from adapters.postgres.plan_statement import BY_LOOK_UPS, PLAN, plan_parameters
+from adapters.postgres.database import sqlstate
+from adapters.postgres.message_rows import has_key, read_claim, to_message, to_row
+from adapters.postgres.plan_statement import BY_LOOK_UPS, IS_ALONE, PLAN, PLAN_ALONE, plan_parameters
 from adapters.postgres.tables import messages
 from adapters.postgres.transaction import Transaction
 from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent, pause_asked
@@ -30,6 +32,8 @@ from domain.events import MessagesChanged
 from domain.message import Message, MessageKey, Reason, RetryPolicy, Status
 from domain.user import UserId
 
+_UNIQUE_VIOLATION = "23505"
+
 
 class PostgresMessages(Messages):
     """The ledger of one transaction."""
@@ -47,15 +51,23 @@ class PostgresMessages(Messages):
     ) -> PlanReport:
         if not table:
             return PlanReport(0, 0)
-        await self._transaction.connection.execute(BY_LOOK_UPS)
-        rows = await self._transaction.connection.execute(
-            PLAN,
-            {**plan_parameters(table, policy, shard), "now": await self._transaction.now()},
-        )
-        added = Counter({Status(status): count for status, count in rows})
+        parameters = {**plan_parameters(table, policy, shard), "now": await self._transaction.now()}
+        added = Counter({Status(row.status): row.messages for row in await self._plan(parameters)})
         if added:
             self._transaction.tell(MessagesChanged())
         return PlanReport(added[Status.SCHEDULED], added[Status.SKIPPED], added[Status.EXPIRED])
+
+    async def _plan(self, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        connection = self._transaction.connection
+        await connection.execute(BY_LOOK_UPS)
+        if await connection.scalar(IS_ALONE):
+            try:
+                async with connection.begin_nested():
+                    return (await connection.execute(PLAN_ALONE, parameters)).all()
+            except DBAPIError as error:
+                if sqlstate(error) != _UNIQUE_VIOLATION:
+                    raise
+        return (await connection.execute(PLAN, parameters)).all()
 
     async def of_users(self, user_ids: Sequence[UserId]) -> Mapping[UserId, Sequence[Message]]:
         rows = await self._transaction.connection.execute(
@@ -116,9 +128,9 @@ class PostgresMessages(Messages):
                 "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
             },
         )
-        rows = found.all()
-        deliveries = [to_delivery(row) for row in rows if row.status == "SENDING"]
-        stale = [UserId(row.user_id) for row in rows if row.status == "STALE"]
+        # The driver's own rows, which are there already: SQLAlchemy would make another of each.
+        rows = found.cursor.fetchall()
+        deliveries, stale = read_claim(rows)
         if len(rows) > len(stale):
             self._transaction.tell(MessagesChanged())
         await channel_rows.take(connection, len(deliveries), terms)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.postgres.channel_rows import PAUSED_UNTIL
 from adapters.postgres.database import connected
 from adapters.postgres.message_rows import to_message
 from adapters.postgres.statements import OPEN, WANTED_AT
@@ -68,11 +69,11 @@ LATENESS = text("""
     GROUP BY occasion_on
 """)
 _HAS_PEOPLE = text("SELECT EXISTS (SELECT FROM users WHERE deleted_at IS NULL) AS has_people")
-_PAUSED = text("""
-    SELECT name, greatest(paused_until - clock_timestamp(), interval '0') AS pause, braked_hour, braked_messages,
+_PAUSED = text(f"""
+    SELECT name, greatest(({PAUSED_UNTIL}) - clock_timestamp(), interval '0') AS pause, braked_hour, braked_messages,
         braked_allowed
-    FROM channels WHERE paused_until > clock_timestamp() OR braked_at IS NOT NULL ORDER BY name
-""")
+    FROM channels c WHERE paused_until > clock_timestamp() OR braked_at IS NOT NULL ORDER BY name
+""")  # noqa: S608  # the part is our own literal
 
 
 class PostgresOperatorReader(OperatorReader):

@@ -27,11 +27,14 @@ def claim(limit: int, shard: Shard) -> str:
     The limit is a literal as well: a bound one may cost the index. Materialized, or the locking subquery
     might run again and lock more rows than the limit. Users are read without a lock: who changes one locks
     their open messages afterwards, and finds them claimed or is found by the claim.
+
+    What is locked stays where it is, and is found again there instead of by its key. A row that somebody has
+    changed since the statement began is elsewhere: it is left to the next claim.
     """
     return f"""
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     due AS MATERIALIZED (
-        SELECT m.occasion_on, m.user_id, m.kind, m.timezone, m.reason, m.may_have_arrived
+        SELECT m.ctid AS place, m.occasion_on, m.user_id, m.kind, m.timezone, m.reason, m.may_have_arrived
         FROM messages m
         WHERE {OPEN}
           AND {WANTED_AT} <= (SELECT now FROM clock)
@@ -61,7 +64,8 @@ def claim(limit: int, shard: Shard) -> str:
             SELECT coalesce(u.leap_day_rule, CAST(:default_rule AS text)) AS rule, CASE
                 WHEN u.id IS NULL THEN 'user-deleted'
                 WHEN CASE d.kind WHEN 'BIRTHDAY' THEN u.no_birthdays ELSE u.no_anniversaries END THEN 'opted-out'
-                WHEN split_part(u.email_key, '@', -1) <> ALL(CAST(:domains AS text[])) THEN 'domain-not-allowed'
+                WHEN CAST(:domains AS text[]) IS NOT NULL
+                    AND split_part(u.email_key, '@', -1) <> ALL(CAST(:domains AS text[])) THEN 'domain-not-allowed'
             END AS why_not
         ) r
     ), claimed AS (
@@ -74,8 +78,7 @@ def claim(limit: int, shard: Shard) -> str:
             retry_at = NULL,
             updated_at = (SELECT now FROM clock)
         FROM judged j
-        WHERE m.occasion_on = j.occasion_on AND m.user_id = j.user_id AND m.kind = j.kind
-          AND j.verdict IS NOT NULL
+        WHERE m.occasion_on = j.occasion_on AND m.ctid = j.place AND j.verdict IS NOT NULL
         RETURNING m.occasion_on, m.user_id, m.kind, m.fence, m.attempt, m.due_at, m.expires_at, m.years,
             m.status, j.first_name, j.last_name, j.email, j.link_nonce
     )

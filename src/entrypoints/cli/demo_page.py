@@ -32,6 +32,7 @@ class ShownWorld(Demonstration):
             now=self.world.now,
             speed=speed_of(self.pace.speed),
             is_paused=self.pace.is_paused,
+            jumps_to=self.pace.jumps_to,
             next_due_at=coming[0].message.due_at if coming else None,
             sent=len(self.world.sent),
         )

@@ -11,13 +11,14 @@ import attrs
 
 from application.people_file import read_people
 from application.people_rows import RowProblem
-from application.statistics import Statistics
+from application.statistics import SchedulerStatistics, Statistics
 from application.texts import Text, WriteText
 from domain.due import SendPolicy
 from domain.events import Event, MessagesChanged, UserCreated
 from domain.message import MessageKey, Status
 from domain.plan import Owed
 from entrypoints.container.families import MemoryAdapters
+from entrypoints.container.opening import start_cache
 from entrypoints.container.wiring import Service
 from entrypoints.settings import Settings
 
@@ -75,11 +76,14 @@ class World:
         return problems
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Run the scheduler until *stopping* is set."""
+        """Run the scheduler, and what keeps the cache true, until *stopping* is set."""
         scheduler = self.service.scheduler()
         self._adapters.announcer().subscribe(scheduler.wake)
         self._adapters.announcer().subscribe(self._notice)
-        await scheduler.run(stopping)
+        await start_cache(self.service, self._adapters.announcer())
+        async with asyncio.TaskGroup() as jobs:
+            jobs.create_task(self.service.cached.upkeep().run(stopping))
+            jobs.create_task(scheduler.run(stopping))
 
     async def advance(self, until: datetime, within_s: float, *, is_over: Callable[[], bool]) -> None:
         """Go on to *until*, message by message; give up after *within_s* real seconds, or when it *is_over*.
@@ -97,7 +101,8 @@ class World:
             await self._settle(is_over)
 
     async def statistics(self) -> Statistics:
-        return await self.service.http().scheduler_statistics()
+        # Not from the cache: whether time may go on hangs on it.
+        return await SchedulerStatistics(self._adapters.message_reader(), self.service.state())()
 
     async def _settle(self, is_over: Callable[[], bool]) -> None:
         """Wait until the scheduler has nothing left to do at this instant."""

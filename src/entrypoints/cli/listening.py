@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any, cast
 
 import click
@@ -71,3 +72,11 @@ def listening(host: str, port: int, *, or_any: bool = False) -> Iterator[socket.
         raise click.ClickException(text) from None
     with listener:
         yield listener
+
+
+def reached_at(listener: socket.socket) -> str:
+    """Return where a browser of this machine finds what listens, also if that is on all addresses."""
+    host, port = listener.getsockname()[:2]
+    if ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -12,7 +12,7 @@ import click
 import structlog
 import uvloop
 
-from entrypoints.cli.listening import listening, web_server
+from entrypoints.cli.listening import listening, reached_at, web_server
 from entrypoints.cli.options import InstantOption, one_sentence, settings
 from entrypoints.container.opening import FORESEEN, Job, OpenService, opened_service
 from entrypoints.http.app import create_app
@@ -83,8 +83,7 @@ async def _serve(
     stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    host, port = listener.getsockname()[:2]
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    address = reached_at(listener)
     async with opened_service(chosen, serves_at=address) as opened:
         if stop.told.is_set():
             return

@@ -46,6 +46,11 @@ def _who(chosen: Settings, *, is_local: bool) -> dict[str, str]:
 
 def refuse_problem(answer: httpx.Response) -> None:
     """End the command with the problem that the service answered, if it did."""
+    if answer.status_code == httpx.codes.UNAUTHORIZED and "authorization" not in answer.request.headers:
+        raise click.ClickException(
+            f"There is no key to show: {KEY_VARIABLE} is not set, and no service has left one in {settings().data_dir}. "
+            f"Run this where the service runs, or set BIRTHDAYS_DATA_DIR or {KEY_VARIABLE}."
+        )
     if answer.status_code != httpx.codes.OK:
         answer.read()
         raise click.ClickException(_problem(answer))

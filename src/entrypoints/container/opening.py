@@ -21,6 +21,7 @@ from adapters.postgres.greeted_addresses import read_secret
 from adapters.postgres.invalidations import write_invalidations
 from adapters.postgres.pooler import PoolerTrouble, trouble_of
 from application.access import NewKey
+from application.announcer import Announcer
 from application.deliveries import DeliveryChannel
 from application.errors import ApplicationError, StoreUnavailable
 from application.processes import Process
@@ -91,13 +92,7 @@ class OpenService:
         if self.adapters.redis_url() is None:
             return
         await write_invalidations(self.adapters.engine())
-        cached = self.service.cached
-        for values in (cached.users(), cached.references(), cached.counts()):
-            cached.auditor().of(values)
-        self.adapters.announcer().subscribe(cached.at_once())
-        self.adapters.announcer().subscribe(cached.warm())
-        await cached.trust().try_to_renew()
-        await cached.upkeep().begin()
+        await start_cache(self.service, self.adapters.announcer())
 
     def jobs(self) -> Sequence[Job]:
         """Return what has to run for as long as the service does."""
@@ -132,6 +127,17 @@ class OpenService:
         refuse_moved_clock(start, self.adapters.channel())
         await set_clock(self.adapters.engine(), start, speed)
         self.adapters.clock.override(providers.Object(open_clock(start, speed)))
+
+
+async def start_cache(service: Service, announcer: Announcer) -> None:
+    """Let the cache be told of changes at once, looked at by the auditor, and believed."""
+    cached = service.cached
+    for values in (cached.users(), cached.references(), cached.counts()):
+        cached.auditor().of(values)
+    announcer.subscribe(cached.at_once())
+    announcer.subscribe(cached.warm())
+    await cached.trust().try_to_renew()
+    await cached.upkeep().begin()
 
 
 def refuse_moved_clock(start: datetime | None, channel: DeliveryChannel) -> None:

@@ -174,7 +174,7 @@ def _refuse_too_many_lines(data: bytes) -> None:
     if max(data.count(b"\n"), data.count(b"\r")) > FILE_LINES_MAX:
         raise RequestRefused(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"The file may have at most {FILE_LINES_MAX} lines; send it in parts.",
+            f"The file may have at most {FILE_LINES_MAX:,} lines; send it in parts.",
         )
 
 

@@ -65,7 +65,7 @@ async def read_body(request: AnyRequest, bytes_max: int) -> bytes:
 def _refuse_too_large(size: int, bytes_max: int) -> None:
     if size > bytes_max:
         raise RequestRefused(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have at most {bytes_max} bytes."
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body may have at most {bytes_max:,} bytes."
         )
 
 

@@ -16,7 +16,7 @@ from application.planning import PlanMessages, PlanOpenAnew
 from application.ports import Clock
 from application.scheduler_observing import SchedulerObserver
 from application.statistics import LookAtLedger, SchedulerState
-from application.upkeep import CLOCK_OFFSET_MAX, CompareClocks, DropOldMonths
+from application.upkeep import CompareClocks, DropOldMonths
 from domain.due import SendPolicy
 from domain.events import Event, MessagesChanged
 from entrypoints.scheduler.bounds import in_time
@@ -72,10 +72,8 @@ class Scheduler:
 
     async def plan_now(self) -> bool:
         """Plan the window, and tell whether that was done: not by a clock that nobody can trust."""
-        offset = await in_time(self.compare_clocks())
-        self.state.clock_offset_s = offset.total_seconds()
-        if abs(offset) > CLOCK_OFFSET_MAX:
-            log.error("clock_doubted", offset_s=offset.total_seconds())
+        if await self._doubts_clock():
+            log.error("clock_doubted", offset_s=self.state.clock_offset_s)
             return False
         now = self.clock.now()
         moved = await in_time(self.plan_open_anew())
@@ -92,6 +90,10 @@ class Scheduler:
         if self.refresh_lists is not None and (report.scheduled or moved):
             await in_time(self.refresh_lists())
         return True
+
+    async def _doubts_clock(self) -> bool:
+        self.state.clock_offset_s = (await in_time(self.compare_clocks())).total_seconds()
+        return self.state.is_clock_doubted
 
     async def _plan_tick(self, stopping: asyncio.Event) -> None:
         now = self.clock.now()
@@ -181,6 +183,9 @@ class Scheduler:
         await _wait_for(KEEP_EVERY_S, stopping)
 
     async def _look_tick(self, stopping: asyncio.Event) -> None:
+        was_doubted = self.state.is_clock_doubted
+        if await self._doubts_clock() and not was_doubted:  # it was right when the last plan was made
+            log.error("clock_doubted", offset_s=self.state.clock_offset_s)
         counts, backlog = await in_time(self.look_at_ledger())
         self.state.waiting_since = backlog.oldest_at
         self.observer.ledger_looked_at(counts, backlog)

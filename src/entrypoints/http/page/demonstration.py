@@ -52,6 +52,7 @@ class Stage:
     now: datetime
     speed: str
     is_paused: bool
+    jumps_to: datetime | None
     next_due_at: datetime | None
     sent: int
 

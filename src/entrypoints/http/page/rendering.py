@@ -108,7 +108,7 @@ _ACTIONS: Mapping[str, tuple[str, str]] = {
     Action.CANCEL: ("Cancel it", "It does not leave. You can still send it later."),
     Action.LEAVE: ("Let it be", "It stays as it is, and nobody is asked about it again."),
 }
-"""What a button says of an action, and what comes of it."""
+"""What a button says of an action, and so what it is called once it is done; and what comes of it."""
 
 
 def _environment() -> Environment:

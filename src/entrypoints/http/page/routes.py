@@ -28,6 +28,7 @@ from entrypoints.http.requests import AnyRequest
 from entrypoints.http.use_cases import UseCases
 
 _DECISIONS_MAX = 50
+_NEXT_SHOWN = 8
 _LOG_IN = "This browser is not logged in. 'birthdays login' prints a link that does it, once."
 
 
@@ -69,6 +70,7 @@ class PageController(Controller):
             "cache_figures": figures,
             "failures_max": FAILURES_MAX,
             "counted_max": COUNTED_MAX,
+            "next_shown": _NEXT_SHOWN,
             "token": token,
         }
         return page("overview", context, cookie=cookie)

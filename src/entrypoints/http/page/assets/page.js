@@ -12,11 +12,12 @@
   let isUnderWay = false;
 
   function put(old, fresh) {
+    if (old.querySelector("details")?.open) fresh.querySelector("details")?.setAttribute("open", "");
     if (old.outerHTML === fresh.outerHTML) return;
     if (old.id === "headline") {
       // The same element with another text: only that is read aloud.
       old.className = fresh.className;
-      if (old.textContent !== fresh.textContent) old.textContent = fresh.textContent;
+      if (old.textContent !== fresh.textContent) old.replaceChildren(...fresh.childNodes);
       return;
     }
     const focused = old.contains(document.activeElement) ? document.activeElement.id : null;
