@@ -74,12 +74,18 @@ COPYING = attrs.evolve(
     _ours("copying", "ours, with copies in the process (a trial; may be stale for a second)"),
     command=[sys.executable, "-m", "benchmarks.peers.copying_trial", "serve"],
 )
+GRANIAN = attrs.evolve(
+    _ours("granian", "ours on granian (a trial; no slow client is ended)"),
+    command=[sys.executable, "-m", "benchmarks.peers.granian_trial", "serve"],
+    packages=["granian"],
+)
 RIVALS: Sequence[Rival] = (
     LIMIT,
     OURS,
     OPEN,
     WITHOUT,
     COPYING,
+    GRANIAN,
     _peer(
         "constant_granian",
         "the limit's route on granian",

@@ -1,10 +1,18 @@
 """Metrics for Prometheus; docs/metrics.md tells what each means. No label ever holds an id or an address."""
 
 import time
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from math import inf
+from typing import Any
 
+import attrs
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from application.auditing import HORIZONS_S
 from application.cache_ports import CacheFigures, Poll
@@ -13,7 +21,7 @@ from application.observing import Bypass, CacheHealth, CacheObserver, Metrics, S
 # Else each series has a gauge more, for who has an older Prometheus.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it says no types
 _OPERATION_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
-_REQUEST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+REQUEST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LAG_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 60.0)
 _STATES = ("closed", "open", "half_open")
 
@@ -35,13 +43,18 @@ class PrometheusMetrics(Metrics, CacheObserver):
         def histogram(name: str, what: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
             return Histogram(name, what, labels, buckets=buckets, registry=registry)
 
-        self._requests = histogram(
-            "http_request_duration_seconds", "Requests served.", _REQUEST_S, "method", "route", "status"
+        def tallies(name: str, what: str, buckets: tuple[float, ...], *labels: str) -> _Tallies:
+            kept = _Tallies(name, what, buckets, labels)
+            registry.register(kept)
+            return kept
+
+        self._requests = tallies(
+            "http_request_duration_seconds", "Requests served.", REQUEST_S, "method", "route", "status"
         )
         self._operations = counter(
             "cache_operations_total", "Operations on the cache.", "operation", "result"
         )
-        self._durations = histogram(
+        self._durations = tallies(
             "cache_operation_duration_seconds", "Round trips to the cache.", _OPERATION_S, "operation"
         )
         self._bypasses = counter("cache_bypasses_total", "Reads that passed the cache by.", "reason")
@@ -64,6 +77,7 @@ class PrometheusMetrics(Metrics, CacheObserver):
         self._poll_age.set_function(self._since_poll)
         # Looked up once: this is on the way of every request, and of every read.
         self._served: dict[tuple[str, str, int], Callable[[float], None]] = {}
+        self._ended: dict[tuple[str, str], tuple[Callable[[], Any], Callable[[float], None]]] = {}
         self._reads = {source: self._operations.labels("read", source.value.lower()).inc for source in Source}
         # From 0: what is there from 1 on has not increased, and its alert would stay silent the first time.
         for horizon_s in (0.0, *HORIZONS_S):
@@ -80,12 +94,17 @@ class PrometheusMetrics(Metrics, CacheObserver):
         served = (method, route, status)
         observe = self._served.get(served)
         if observe is None:
-            observe = self._served[served] = self._requests.labels(method, route, str(status)).observe
+            observe = self._served[served] = self._requests.of(method, route, str(status)).add
         observe(seconds)
 
     def operation_ended(self, operation: str, result: str, seconds: float) -> None:
-        self._operations.labels(operation, result).inc()
-        self._durations.labels(operation).observe(seconds)
+        ended = self._ended.get((operation, result))
+        if ended is None:
+            count: Callable[[], Any] = self._operations.labels(operation, result).inc
+            ended = self._ended[operation, result] = count, self._durations.of(operation).add
+        count, observe = ended
+        count()
+        observe(seconds)
 
     def breaker_changed(self, side: str, state: str) -> None:
         for one in _STATES:
@@ -156,3 +175,42 @@ class PrometheusMetrics(Metrics, CacheObserver):
 
 def _or_nan(number: int | None) -> float:
     return float("nan") if number is None else number
+
+
+@attrs.define(eq=False)
+class _Tally:
+    """How many durations fell between two bounds each, and their sum."""
+
+    bounds: Sequence[float]
+    counts: list[int] = attrs.field(init=False)
+    total_s: float = attrs.field(default=0.0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.counts = [0] * (len(self.bounds) + 1)
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(self.bounds, seconds)] += 1
+        self.total_s += seconds
+
+
+class _Tallies(Collector):
+    """A histogram of durations by labels, kept as plain numbers until somebody asks: it is told of each request."""
+
+    def __init__(self, name: str, what: str, bounds: Sequence[float], labels: Sequence[str]) -> None:
+        self._name, self._what, self._bounds, self._labels = name, what, bounds, labels
+        self._tallies: dict[Sequence[str], _Tally] = {}
+        self._told = [floatToGoString(bound) for bound in (*bounds, inf)]  # type: ignore[no-untyped-call]  # it says no types
+
+    def of(self, *labels: str) -> _Tally:
+        """Return what is to be told of durations with these labels, to be kept by who does so often."""
+        tally = self._tallies.get(labels)
+        if tally is None:
+            tally = self._tallies[labels] = _Tally(self._bounds)
+        return tally
+
+    def collect(self) -> Iterable[Metric]:
+        family = HistogramMetricFamily(self._name, self._what, labels=self._labels)
+        for labels, tally in self._tallies.items():
+            below = zip(self._told, map(float, accumulate(tally.counts)), strict=True)
+            family.add_metric(labels, [(bound, count) for bound, count in below], tally.total_s)
+        yield family

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import islice
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from domain.access import ApiKey, KeyKind, Scope
 from domain.audit import Actor, ActorKind, KeyDeed
 from domain.errors import InvalidField
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 BELIEVED_FOR = timedelta(seconds=3)
@@ -132,6 +134,8 @@ class Authenticate:
     clock: Clock
     uses: dict[str, datetime] = attrs.field(factory=dict, init=False)
     _believed: dict[str, tuple[ApiKey, datetime]] = attrs.field(factory=dict, init=False)
+    _recognised: dict[bytes, str] = attrs.field(factory=dict, init=False)
+    """The ids of keys, by the digests of texts that were good."""
     _missing: dict[str, tuple[None, datetime]] = attrs.field(factory=dict, init=False)
     _wanted: dict[str, asyncio.Future[ApiKey | None]] = attrs.field(factory=dict, init=False)
     _looking: asyncio.Task[None] | None = attrs.field(default=None, init=False)
@@ -146,6 +150,24 @@ class Authenticate:
         # A key that is not there is compared as well, with what is nobody's: both take as long.
         same = [secrets.compare_digest(given.digest, digest) for digest in digests or (_NO_DIGEST,)]
         if key is None or not any(same) or key.kind is not kind:
+            return None
+        self.uses[key.id] = now
+        if kind is KeyKind.KEY:
+            _remember(self._recognised, given.digest, key.id)
+        return key
+
+    def recognised(self, text: bytes) -> ApiKey | None:
+        """Return the key of a text that was good before, and is so by what is believed now; it waits for nobody.
+
+        None says nothing.
+        """
+        digest = sha256(text).digest()
+        key_id = self._recognised.get(digest)
+        known = None if key_id is None else self._believed.get(key_id)
+        if known is None:
+            return None
+        (key, asked_at), now = known, self.clock.now()
+        if not timedelta(0) <= now - asked_at < BELIEVED_FOR or digest not in key.digests_at(now):
             return None
         self.uses[key.id] = now
         return key
@@ -196,10 +218,10 @@ class Authenticate:
             waiting.set_result(key)
 
 
-def _remember(memory: dict[str, T], key_id: str, what: T) -> None:
+def _remember(memory: dict[K, T], key: K, what: T) -> None:
     while len(memory) >= BELIEVED_MAX:
         memory.pop(next(iter(memory)))
-    memory[key_id] = what
+    memory[key] = what
 
 
 @attrs.frozen

@@ -169,17 +169,17 @@ class CachedValues(Generic[T]):
         """Take the lease, load, store; None if another process has the lease. Raises CacheUnavailable before loading."""
         token = secrets.token_hex(8)
         try:
-            async with self._loads:
-                if not await self._cache.take_lease(place, key, token, lease_s=LEASE_S, renewing=renewing):
-                    return None
-                # Who asks from here on may have written after the load has begun: it must not be theirs.
-                self._land(key)
-                try:
+            if not await self._cache.take_lease(place, key, token, lease_s=LEASE_S, renewing=renewing):
+                return None
+            try:
+                async with self._loads:
+                    # Who asks from here on may have written after the load has begun: it must not be theirs.
+                    self._land(key)
                     value = await load()
-                except Exception:
-                    if not renewing:  # what was to be replaced is rather left than lost
-                        await self._drop(place, key)
-                    raise
+            except Exception:
+                if not renewing:  # what was to be replaced is rather left than lost
+                    await self._drop(place, key)
+                raise
         finally:
             self._land(key)
         await self._store(place, key, token, value)

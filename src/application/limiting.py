@@ -68,12 +68,12 @@ class Limiter:
     store: PermitStore
     limits: Mapping[RequestClass, int]
     seconds: Callable[[], float]
-    _stocks: dict[str, _Stock] = attrs.field(factory=dict, init=False)
+    _stocks: dict[tuple[str, RequestClass], _Stock] = attrs.field(factory=dict, init=False)
 
     async def ask(self, caller: str, kind: RequestClass) -> Permit:
         now_s = self.seconds()
         window, limit, name = int(now_s // WINDOW_S), self.limits[kind], f"{kind}:{caller}"
-        stock = self._stock(name)
+        stock = self._stock(caller, kind)
         if stock.window != window or stock.left == 0:
             async with stock.lock:
                 if stock.window != window or (stock.left == 0 and stock.unseen > 0):
@@ -82,6 +82,17 @@ class Limiter:
         stock.left -= is_granted
         reset_s = WINDOW_S - int(now_s % WINDOW_S)
         return Permit(kind, limit, stock.left + stock.unseen, reset_s, is_granted)
+
+    def from_stock(self, caller: str, kind: RequestClass) -> Permit | None:
+        """Grant what this process has in stock, without waiting; None where it has to be asked for."""
+        stock, now_s = self._stocks.get((caller, kind)), self.seconds()
+        window, passed_s = divmod(int(now_s), WINDOW_S)
+        if stock is None or stock.window != window or stock.left <= 0:
+            return None
+        stock.left -= 1
+        return Permit(
+            kind, self.limits[kind], stock.left + stock.unseen, WINDOW_S - passed_s, is_granted=True
+        )
 
     async def _fill(self, stock: _Stock, name: str, window: int, limit: int) -> None:
         wanted = max(1, limit // 100)
@@ -95,10 +106,10 @@ class Limiter:
             stock.unseen = max(0, limit - taken)
         stock.window = window
 
-    def _stock(self, name: str) -> _Stock:
-        stock = self._stocks.get(name)
+    def _stock(self, caller: str, kind: RequestClass) -> _Stock:
+        stock = self._stocks.get((caller, kind))
         if stock is None:
             while len(self._stocks) >= _STOCKS_MAX:
                 self._stocks.pop(next(iter(self._stocks)))
-            stock = self._stocks[name] = _Stock()
+            stock = self._stocks[caller, kind] = _Stock()
         return stock

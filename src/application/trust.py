@@ -1,6 +1,6 @@
 """Whether this process may believe the cache: its lease from the store, and how answers are judged by it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import structlog
@@ -36,6 +36,7 @@ class Trust:
     _monotonic: Callable[[], float]
     _observer: CacheObserver
     _poll: Poll | None = attrs.field(default=None, init=False)
+    _places: Mapping[int, Place] = attrs.field(factory=dict, init=False)
     _until: float = attrs.field(default=0.0, init=False)
     _batch_seen_at: float = attrs.field(default=0.0, init=False)
     _is_cut_off: bool = attrs.field(default=False, init=False)
@@ -49,6 +50,7 @@ class Trust:
         if self._poll is None or poll.acknowledged != self._poll.acknowledged:
             self._batch_seen_at = asked_at
         self._poll = poll
+        self._places = {place.shard: place for place in poll.acknowledged}
         self._until = asked_at + TRUSTED_FOR_S
         self._observer.polled(poll)
 
@@ -72,10 +74,7 @@ class Trust:
 
     def place_of(self, key: str) -> Place | None:
         """Return where *key* lives in the epoch last heard of; None before the store was ever asked."""
-        if self._poll is None:
-            return None
-        shard = shard_of(key)
-        return next((place for place in self._poll.acknowledged if place.shard == shard), None)
+        return self._places.get(shard_of(key))
 
     def places_in_use(self, key: str) -> Sequence[Place]:
         """Return wherever some process may find *key* now."""

@@ -9,12 +9,16 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from entrypoints.failures import course_of
+from entrypoints.request_lines import TellLine, WrittenLines, tell_line
 
 log = structlog.get_logger()
 
 
-def configure_logs(log_format: str) -> None:
-    """Write structured logs to standard error: JSON, or for people where that is a terminal ("auto")."""
+def configure_logs(log_format: str) -> TellLine:
+    """Write structured logs to standard error: JSON, or for people where that is a terminal ("auto").
+
+    Return what writes the lines of requests among them.
+    """
     people = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -42,6 +46,7 @@ def configure_logs(log_format: str) -> None:
         )
     logging.basicConfig(handlers=[_Libraries(logging.WARNING)], force=True)
     sys.excepthook = _tell_the_last
+    return tell_line if people else WrittenLines(sys.stderr.buffer)
 
 
 def _tell_the_last(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -29,6 +29,7 @@ from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from adapters.postgres.user_reader import PostgresUserReader
 from adapters.redis.cache import RedisCache, open_redis_cache
 from adapters.redis.client import open_client
+from adapters.redis.wire import Wires
 from application.announcer import Announcer
 from application.cache_ports import SHARDS, CachePort, Entry, InvalidationLog, Lease, Place, Poll
 from application.cached_reader import CachedUserReader
@@ -501,9 +502,13 @@ async def servers_world(engine: AsyncEngine, valkey_url: str) -> AsyncIterator[W
 async def valkey_clients(url: str) -> AsyncIterator[Callable[[], RedisCache]]:
     """Lend caches under ever new namespaces that share their connections."""
     reading, sweeping = (open_client(url, connections_max=16, timeout_s=PATIENCE) for _ in range(2))
+    wires = Wires(reading)
     try:
-        yield lambda: RedisCache(reading, sweeping, fresh_namespace(), Told(), timeout_s=PATIENCE)
+        yield lambda: RedisCache(
+            reading, sweeping, fresh_namespace(), Told(), timeout_s=PATIENCE, wires=wires
+        )
     finally:
+        await wires.aclose()
         for client in (reading, sweeping):
             await client.aclose()
 

@@ -1,9 +1,11 @@
 """The PostgreSQL adapters keep the contract."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import attrs
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -12,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.audit import PostgresAuditReader
 from adapters.postgres.database import open_engine, set_clock
+from adapters.postgres.joined_users import JoinedUserReader
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.operator_reader import PostgresOperatorReader
 from adapters.postgres.person_reader import PostgresPersonReader
@@ -178,6 +181,13 @@ class TestStoredMessages(OnPostgres, StoredMessagesContract):
 
 class TestReaders(OnPostgres, ReadersContract):
     pass
+
+
+class TestJoinedReaders(OnPostgres, ReadersContract):
+    @pytest.fixture
+    async def adapters(self, engine: AsyncEngine) -> Adapters:
+        joined = JoinedUserReader(engine, asyncio.Semaphore(1))
+        return attrs.evolve(await postgres_adapters(engine), user_reader=joined)
 
 
 class TestOperator(OnPostgres, OperatorContract):

@@ -11,7 +11,8 @@ from litestar.testing import TestClient
 from structlog.typing import EventDict
 
 from application.statistics import SchedulerState
-from entrypoints.http.app import create_app, with_edges
+from entrypoints.http.app import create_app
+from entrypoints.http.edges import with_edges
 from entrypoints.http.use_cases import UseCases
 from tests.http.world import AS_ADMIN, NOBODY, Api, client_of, use_cases_of
 from tests.use_cases.service import Service

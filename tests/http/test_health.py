@@ -6,7 +6,6 @@ from http import HTTPStatus
 from litestar.testing import TestClient
 
 from application.statistics import SchedulerState
-from entrypoints.http.leaving import letting_go
 from entrypoints.http.use_cases import UseCases
 from tests.http.world import Api, app_of, problem
 
@@ -88,7 +87,7 @@ def test_a_process_that_was_told_to_stop_is_not_ready_and_serves(api: Api, use_c
 
 
 def test_a_process_that_was_told_to_stop_lets_go_of_its_connections(use_cases: UseCases) -> None:
-    with TestClient(letting_go(app_of(use_cases), use_cases.leaving)) as client:
+    with TestClient(app_of(use_cases)) as client:
         assert "connection" not in client.get("/health/live").headers
         use_cases.leaving.is_leaving = True
         assert client.get("/health/live").headers["connection"] == "close"

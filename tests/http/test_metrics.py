@@ -5,10 +5,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.clock import MovableClock
-from adapters.metrics import PrometheusMetrics
+from adapters.metrics import REQUEST_S, PrometheusMetrics
 from adapters.scheduler_metrics import SchedulerMetrics
 from application.cache_ports import CacheFigures, Place, Poll
 from application.observing import Bypass, CacheHealth, Source
@@ -183,3 +184,19 @@ def test_of_a_cache_that_was_never_used_nothing_is_claimed() -> None:
         is_breaker_open=False,
     )
     assert health.hit_rate is None
+
+
+def test_durations_are_shown_as_those_of_a_histogram() -> None:
+    name, seconds = "http_request_duration_seconds", (0.0, 0.0005, 0.00051, 0.3, 10.0, 99.0)
+    metrics, registry = PrometheusMetrics(), CollectorRegistry()
+    expected = Histogram(
+        name, "Requests served.", ("method", "route", "status"), buckets=REQUEST_S, registry=registry
+    )
+    for one in seconds:
+        metrics.request_served("GET", "/users", 200, one)
+        expected.labels("GET", "/users", "200").observe(one)
+    metrics.request_served("GET", "/users", 404, 0.1)
+    expected.labels("GET", "/users", "404").observe(0.1)
+    shown = metrics.render(None)[0].decode()
+    for line in generate_latest(registry).decode().splitlines():
+        assert line in shown.splitlines()

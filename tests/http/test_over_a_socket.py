@@ -3,10 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import attrs
 import pytest
 from structlog.typing import EventDict
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from application.statistics import SchedulerState
 from tests.http.serving import serving
@@ -179,3 +181,66 @@ async def test_others_are_served_while_a_large_file_is_read(
     writer.close()
     assert (await large).status == 200
     assert [line["route"] for line in logged] == ["/health/live", "/users/import"]
+
+
+async def registered(connection: Connection) -> str:
+    body = json.dumps(dict(ADA)).encode()
+    answer = await connection.ask("POST /users", "Content-Type: application/json", body=body)
+    return answer.headers["location"]
+
+
+async def test_a_person_is_shown_in_one_piece(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the server can be told so; and the answer is the one that a route gives."""
+    user = await registered(connection)
+    by_route = await connection.ask(f"GET {user}", 'If-None-Match: "7"')
+    sent: list[object] = []
+    send = RequestResponseCycle.send
+
+    async def noting(cycle: RequestResponseCycle, message: Any) -> None:
+        sent.append(message)
+        await send(cycle, message)
+
+    monkeypatch.setattr(RequestResponseCycle, "send", noting)
+    for _ in range(2):
+        whole = await connection.ask(f"GET {user}")
+        assert sent == []
+        assert (whole.status, whole.body) == (by_route.status, by_route.body)
+        assert whole.headers.keys() == by_route.headers.keys()
+        own = {"x-request-id", "ratelimit", "date"}
+        assert {name: whole.headers[name] for name in whole.headers.keys() - own} == {
+            name: by_route.headers[name] for name in by_route.headers.keys() - own
+        }
+
+
+async def test_who_wants_the_connection_to_end_is_told_that_it_does(connection: Connection) -> None:
+    user = await registered(connection)
+    answer = await connection.ask(f"GET {user}", "Connection: close")
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
+    assert await connection.reader.read() == b""
+
+
+async def test_a_process_that_leaves_lets_go_of_who_asks_for_a_person(
+    service: Service, state: SchedulerState, logged: list[EventDict]
+) -> None:
+    use_cases = use_cases_of(service, state)
+    async with serving(use_cases) as port:
+        connection = Connection(*await asyncio.open_connection("127.0.0.1", port))
+        user = await registered(connection)
+        use_cases.leaving.is_leaving = True
+        answer = await connection.ask(f"GET {user}")
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert await connection.reader.read() == b""
+        connection.writer.close()
+
+
+async def test_requests_that_are_sent_together_are_answered_in_their_order(connection: Connection) -> None:
+    user = await registered(connection)
+    asked = [user, "/health/live", user, f"{user}?x=1", user]
+    head = "\r\n".join(["Host: localhost", *_AS_ADMIN, "", ""])
+    connection.writer.write("".join(f"GET {path} HTTP/1.1\r\n{head}" for path in asked).encode())
+    async with asyncio.timeout(WITHIN_S):
+        answers = [await connection._answer(has_body=True) for _ in asked]
+    assert [answer.status for answer in answers] == [200, 200, 200, 422, 200]
+    assert [b"Ada" in answer.body for answer in answers] == [True, False, True, False, True]

@@ -14,7 +14,8 @@ from structlog.typing import EventDict
 from application.limiting import LIMITS, RequestClass
 from application.statistics import SchedulerState
 from domain.access import Scope as Right
-from entrypoints.http import app as application
+from entrypoints.http import edges
+from entrypoints.http.edges import with_edges
 from entrypoints.http.short_cut import ShortCut
 from entrypoints.http.use_cases import UseCases
 from tests.http.world import AS_ADMIN, NOBODY, Api, client_of, use_cases_of
@@ -24,10 +25,17 @@ OWN = {"x-request-id", "date"}
 REMAINING = "ratelimit"
 
 
+class NoShortCut(ShortCut):
+    """Leaves everything to the routes."""
+
+    def asked_for(self, scope: Scope) -> None:
+        return None
+
+
 def client_without(use_cases: UseCases) -> TestClient[ASGIApp]:
     """Return a client of the same application without the short cut."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(application, "ShortCut", lambda app, _use_cases: app)
+        patch.setattr(edges, "ShortCut", NoShortCut)
         return client_of(use_cases)
 
 
@@ -122,7 +130,7 @@ async def test_the_plain_case_takes_the_short_cut_and_nothing_else_does(
         await send({"type": "http.response.start", "status": 418, "headers": []})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    transport = httpx.ASGITransport(cast(Any, ShortCut(routes_of_nothing, use_cases)))
+    transport = httpx.ASGITransport(cast(Any, with_edges(routes_of_nothing, use_cases)))
     async with httpx.AsyncClient(transport=transport, base_url="http://here", headers=AS_ADMIN) as client:
         assert (await client.get(ada)).status_code == HTTPStatus.OK
         assert went_on == []

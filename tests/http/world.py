@@ -36,7 +36,7 @@ from application.unsubscribing import LookAtLink, RevokeLinks, Unsubscribe
 from application.upcoming_of_user import UpcomingOfUser
 from application.users import ChangeUser, FindUserByEmail, GetUser, ListUsers, RegisterUser, RemoveUser
 from domain.access import ApiKey, Scope
-from entrypoints.http.app import with_edges
+from entrypoints.http.edges import with_edges
 from entrypoints.http.use_cases import UseCases
 from tests.contract.adapters import POLICY, START
 from tests.http import shared_app

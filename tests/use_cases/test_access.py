@@ -229,3 +229,66 @@ def test_a_key_is_read_as_it_is_written_and_says_nothing_when_it_is_shown() -> N
     assert key.text not in repr(key)
     assert isinstance(key, KeyText)
     assert len(key.text) == len("bday_") + 12 + 1 + 64 + 8
+
+
+async def test_a_text_that_was_good_is_recognised_for_as_long_as_its_key_is_believed(
+    access: Access, service: Service
+) -> None:
+    made = await access.make_key("one", {Scope.USERS_READ})
+    shown = made.text.encode()
+    assert access.authenticate.recognised(shown) is None
+    assert await access.authenticate(made.text) == made.key
+    assert access.authenticate.recognised(shown) == made.key
+    for other in (
+        b"",
+        shown[:-1],
+        shown + b" ",
+        shown.upper(),
+        b"\xff",
+        new_key_text(made.key.id).text.encode(),
+    ):
+        assert access.authenticate.recognised(other) is None
+    service.clock.move_to(service.clock.now() + BELIEVED_FOR)
+    assert access.authenticate.recognised(shown) is None
+    await access.authenticate(made.text)
+    assert access.authenticate.recognised(shown) == made.key
+    assert access.authenticate.uses == {made.key.id: service.clock.now()}
+
+
+async def test_what_this_process_has_changed_of_a_key_is_believed_no_more(access: Access) -> None:
+    made = await access.make_key("one", {Scope.USERS_READ})
+    await access.authenticate(made.text)
+    await access.revoke_key(made.key.id)
+    access.authenticate.forget(made.key.id)
+    assert access.authenticate.recognised(made.text.encode()) is None
+    assert await access.authenticate(made.text) is None
+    assert access.authenticate.recognised(made.text.encode()) is None
+
+
+async def test_a_secret_from_before_a_rotation_is_recognised_as_long_as_it_is_good(
+    access: Access, service: Service
+) -> None:
+    overlap = BELIEVED_FOR / 3
+    made = await access.make_key("one", {Scope.USERS_READ})
+    await access.authenticate(made.text)
+    rotated = await access.rotate_key(made.key.id, overlap=overlap)
+    access.authenticate.forget(made.key.id)
+    for text in (made.text, rotated.text):
+        assert await access.authenticate(text) == rotated.key
+        assert access.authenticate.recognised(text.encode()) == rotated.key
+    service.clock.move_to(service.clock.now() + overlap)
+    assert access.authenticate.recognised(made.text.encode()) is None
+    assert access.authenticate.recognised(rotated.text.encode()) == rotated.key
+
+
+async def test_only_a_key_is_recognised_and_no_session(access: Access) -> None:
+    session = await access.make_key("one", {Scope.ADMIN}, kind=KeyKind.SESSION)
+    assert await access.authenticate(session.text, KeyKind.SESSION) == session.key
+    assert access.authenticate.recognised(session.text.encode()) is None
+
+
+async def test_a_key_that_has_run_out_is_not_recognised(access: Access, service: Service) -> None:
+    made = await access.make_key("one", {Scope.USERS_READ}, lasts=BELIEVED_FOR / 3)
+    await access.authenticate(made.text)
+    service.clock.move_to(service.clock.now() + BELIEVED_FOR / 3)
+    assert access.authenticate.recognised(made.text.encode()) is None

@@ -8,7 +8,7 @@ import pytest
 from adapters.memory.permits import MemoryPermits
 from application.access_ports import PermitStore
 from application.cache_ports import CacheUnavailable
-from application.limiting import Limiter, RequestClass
+from application.limiting import WINDOW_S, Limiter, RequestClass
 
 
 @attrs.define
@@ -102,3 +102,30 @@ async def test_a_store_that_goes_away_in_the_middle_of_a_minute_takes_nothing_fr
     assert await granted(limiter, 40) == 40
     shared.is_away = True
     assert await granted(limiter, 100) == 60
+
+
+async def test_what_is_in_stock_is_granted_without_waiting_and_nothing_else() -> None:
+    shared, time = Shared(), Time()
+    (limiter,) = processes(shared, 200, time, 1)
+    assert limiter.from_stock("one", RequestClass.READ) is None
+    first = await limiter.ask("one", RequestClass.READ)
+    second = limiter.from_stock("one", RequestClass.READ)
+    assert second == attrs.evolve(first, remaining=198)  # two hundredths are two, and that was the second
+    assert limiter.from_stock("one", RequestClass.READ) is None
+    assert limiter.from_stock("other", RequestClass.READ) is None
+    assert limiter.from_stock("one", RequestClass.WRITE) is None
+    await limiter.ask("one", RequestClass.READ)
+    time.seconds += WINDOW_S
+    assert limiter.from_stock("one", RequestClass.READ) is None, "the stock is that of a minute"
+    assert shared.asked == 2
+
+
+@pytest.mark.parametrize("limit", (1, 7, 250))
+async def test_both_ways_together_never_let_more_pass_than_the_limit(limit: int) -> None:
+    limiters = processes(Shared(), limit, Time())
+    passed = 0
+    for turn in range(3 * limit):
+        limiter = limiters[turn % 3]
+        permit = limiter.from_stock("one", RequestClass.READ) or await limiter.ask("one", RequestClass.READ)
+        passed += permit.is_granted
+    assert passed == limit

@@ -23,7 +23,7 @@ from application.errors import StoreUnavailable
 _MIGRATION_LOCK = 0x62697274
 POOL_SIZE = 10
 _CONNECT_TIMEOUT_S = 5.0
-_POOL_TIMEOUT_S = 5.0
+POOL_TIMEOUT_S = 5.0
 _ASKED_AFTER_S = 5.0
 """A connection that nobody has used for so long is asked first whether it still leads anywhere."""
 _SHUTDOWN_CODES = ("57P01", "57P02", "57P03")
@@ -90,7 +90,7 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, by_index: bool = False)
         parsed.set(drivername="postgresql+asyncpg", query=rest),
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=_POOL_TIMEOUT_S,
+        pool_timeout=POOL_TIMEOUT_S,
         hide_parameters=True,  # they are people's names and birthdays
         execution_options={IS_POOLED: is_pooled},
         connect_args={

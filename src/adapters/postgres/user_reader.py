@@ -20,14 +20,14 @@ _FINGERPRINT = text("""
 """)
 
 
-def _live() -> Select[Any]:
+def live_users() -> Select[Any]:
     return select(users).where(users.c.deleted_at.is_(None))
 
 
 # Built once: SQLAlchemy takes as long to build a statement, and to find it among those it has compiled, as
 # PostgreSQL takes to carry it out.
-_BY_ID = _live().where(users.c.id == bindparam("wanted"))
-_BY_EMAIL = _live().where(users.c.email_key == bindparam("wanted"))
+_BY_ID = live_users().where(users.c.id == bindparam("wanted"))
+_BY_EMAIL = live_users().where(users.c.email_key == bindparam("wanted"))
 
 
 class PostgresUserReader(UserReader):
@@ -45,7 +45,7 @@ class PostgresUserReader(UserReader):
         return await self._one(_BY_EMAIL, email_key(email))
 
     async def page(self, after: UserId | None, limit: int) -> Page[UserView]:
-        query = _live().order_by(users.c.id).limit(limit + 1)
+        query = live_users().order_by(users.c.id).limit(limit + 1)
         if after is not None:
             query = query.where(users.c.id > after)
         async with connected(self._engine) as connection:

@@ -3,7 +3,8 @@
 import asyncio
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from redis.exceptions import NoPermissionError
 
@@ -21,6 +22,7 @@ from adapters.redis.joining import JoinedLooks, read_number
 from adapters.redis.keys import Keys
 from adapters.redis.line import CONNECTIONS_MAX, Line
 from adapters.redis.scripts import BEGIN, FILL, FOLLOW, SWEEP, TAKE_LEASE, one_or_zero
+from adapters.redis.wire import Wires
 from application.cache_ports import CacheFigures, CachePort, CacheUnavailable, Entry, Look, Place, Swept
 from application.observing import CacheObserver
 
@@ -49,7 +51,7 @@ class RedisCache(CachePort):
     the server away, no write waits to find it out again.
     """
 
-    __slots__ = ("_hits", "_invalidations", "_keys", "_looks", "_misses", "_sweeping", "reading")
+    __slots__ = ("_hits", "_invalidations", "_keys", "_looks", "_misses", "_sweeping", "_wires", "reading")
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class RedisCache(CachePort):
         observer: CacheObserver,
         *,
         timeout_s: float = TIMEOUT_S,
+        wires: Wires | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = Keys(namespace)
@@ -68,7 +71,9 @@ class RedisCache(CachePort):
             )
             for client, side in ((client_for_reading, "reading"), (client_for_sweeping, "sweeping"))
         )
-        self._looks = JoinedLooks(self.reading, self._keys)
+        # Not for invalidations: what is late on the wire of looks ends with it.
+        self._wires = wires or Wires(client_for_reading)
+        self._looks = JoinedLooks(self.reading, self._wires, self._keys)
         self._invalidations: set[asyncio.Task[object]] = set()
         self._hits = 0
         self._misses = 0
@@ -78,6 +83,7 @@ class RedisCache(CachePort):
         await self._looks.aclose()
         await asyncio.gather(*self._invalidations, return_exceptions=True)
         await self.reading.aclose()
+        await self._wires.aclose()
         await self._sweeping.aclose()
 
     async def get(self, key: str) -> bytes | None:
@@ -170,15 +176,15 @@ class RedisCache(CachePort):
             connected_clients=connected_clients,
         )
 
-    async def look(self, place: Place, key: str) -> Look:
-        return await self._looks.look(place, key)
+    def look(self, place: Place, key: str) -> Coroutine[Any, Any, Look]:
+        return self._looks.look(place, key)
 
     async def follow(self, place: Place, key: str, prefix: str) -> tuple[Look, Look | None]:
         names = [self._keys.watermark(place), self._keys.held(place, key)]
         beginning = self._keys.held(place, prefix)
 
-        async def ask(client: Client) -> list[bytes | None]:
-            return values_of(await FOLLOW.run(client, names, beginning), 3)
+        async def ask(_: Client) -> list[bytes | None]:
+            return values_of(await FOLLOW.run(self._wires, names, beginning), 3)
 
         watermark, *values = await self.reading.call("follow", ask)
         reference = _look(key, values[0], read_number(watermark))
@@ -196,13 +202,13 @@ class RedisCache(CachePort):
         arguments = encoded, encode_lease(key, encoded), _milliseconds(lease_s), int(renewing)
         name = self._keys.held(place, key)
         return await self.reading.call(
-            "take_lease", lambda client: TAKE_LEASE.decide(client, [name], *arguments)
+            "take_lease", lambda _: TAKE_LEASE.decide(self._wires, [name], *arguments)
         )
 
     async def fill(self, place: Place, key: str, token: str, entry: Entry, *, ttl_s: float) -> bool:
         arguments = encode_token(token), encode_entry(key, entry), _milliseconds(ttl_s)
         name = self._keys.held(place, key)
-        return await self.reading.call("fill", lambda client: FILL.decide(client, [name], *arguments))
+        return await self.reading.call("fill", lambda _: FILL.decide(self._wires, [name], *arguments))
 
     async def invalidate(self, keys: Sequence[tuple[Place, str]]) -> None:
         """Whoever no longer waits for it does not stop it."""

@@ -1,7 +1,7 @@
 """Clients of a Redis or Valkey server, or of a Redis Cluster, that neither wait long nor try again."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from redis.asyncio import Redis, RedisCluster
@@ -45,7 +45,13 @@ def open_client(url: str, *, connections_max: int, timeout_s: float = SOCKET_TIM
     return Redis.from_pool(pool)
 
 
-async def read_many(client: Client, names: Sequence[bytes]) -> list[bytes | None]:
+class Asking(Protocol):
+    """Whoever sends a command and returns its answer."""
+
+    async def execute_command(self, *command: Any) -> Any: ...
+
+
+async def read_many(client: Asking, names: Sequence[bytes]) -> list[bytes | None]:
     """Return what the keys hold, in one step of the server; None for what is no string, too."""
     return values_of(await client.execute_command("MGET", *names), len(names))
 

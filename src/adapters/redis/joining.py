@@ -13,9 +13,10 @@ from adapters.redis.entries import Undecodable, decode
 from adapters.redis.keys import Keys
 from adapters.redis.line import Line
 from adapters.redis.scripts import REMOVE_IF_UNCHANGED
+from adapters.redis.wire import Wires
 from application.cache_ports import CacheUnavailable, Entry, Look, Place
 
-UNDER_WAY_MAX = 4
+UNDER_WAY_MAX = 1
 """So many are under way at once; who asks meanwhile waits for one of them to end, and joins the next."""
 LOOKS_MAX = 256
 """So many looks travel together."""
@@ -34,6 +35,7 @@ class JoinedLooks:
     """
 
     _line: Line
+    _wires: Wires
     _keys: Keys
     hits: int = attrs.field(default=0, init=False)
     misses: int = attrs.field(default=0, init=False)
@@ -94,7 +96,7 @@ class JoinedLooks:
             names.append(self._keys.watermark(place))
             prefix = self._keys.prefix(place)
             names.extend(prefix + key.encode() for key in keys)
-        values = await self._line.call("look", lambda client: read_many(client, names), waited_s=waited_s)
+        values = await self._line.call("look", lambda _: read_many(self._wires, names), waited_s=waited_s)
         return iter(values)
 
     async def _answer(self, wanted: Wanted, values: Iterator[bytes | None]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 from redis.exceptions import NoScriptError
 
-from adapters.redis.client import Client
+from adapters.redis.client import Asking
 
 Argument = bytes | str | int
 
@@ -30,14 +30,14 @@ class Script:
     def _(self) -> str:
         return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
-    async def run(self, client: Client, keys: Sequence[bytes], *arguments: Argument) -> Any:
+    async def run(self, client: Asking, keys: Sequence[bytes], *arguments: Argument) -> Any:
         """Return what the script does. A server that has forgotten it, or never knew it, is told again."""
         try:
             return await client.execute_command("EVALSHA", self.sha, len(keys), *keys, *arguments)
         except NoScriptError:
             return await client.execute_command("EVAL", self.text, len(keys), *keys, *arguments)
 
-    async def decide(self, client: Client, keys: Sequence[bytes], *arguments: Argument) -> bool:
+    async def decide(self, client: Asking, keys: Sequence[bytes], *arguments: Argument) -> bool:
         """Return what a script does that answers 1 or 0. Raises TypeError for anything else."""
         return one_or_zero(await self.run(client, keys, *arguments))
 

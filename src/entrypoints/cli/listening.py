@@ -2,18 +2,21 @@
 
 import contextlib
 import errno
+import os
 import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
+from typing import Any, cast
 
 import click
 import uvicorn
 from litestar.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from entrypoints.http.app import with_edges
-from entrypoints.http.leaving import letting_go
+from entrypoints.http.edges import with_edges
 from entrypoints.http.slow_clients import ImpatientProtocol
 from entrypoints.http.use_cases import UseCases
+from entrypoints.request_lines import TellLine, tell_line
 
 
 class WebServer(uvicorn.Server):
@@ -24,12 +27,17 @@ class WebServer(uvicorn.Server):
         yield
 
 
-def web_server(use_cases: UseCases, application: ASGIApp, *, stop_within_s: float) -> WebServer:
+def web_server(
+    use_cases: UseCases, application: ASGIApp, *, stop_within_s: float, tell: TellLine = tell_line
+) -> WebServer:
     """Return the server of the application over *use_cases*."""
-    edged = with_edges(application, use_cases)
+    # What a proxy says of who asks is of use to routes only.
+    trusted = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    behind_proxies = cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", application), trusted_hosts=trusted))
     return WebServer(
         uvicorn.Config(
-            letting_go(edged, use_cases.leaving),
+            cast("Any", with_edges(behind_proxies, use_cases, tell)),
+            proxy_headers=False,
             http=ImpatientProtocol,
             ws="none",
             access_log=False,

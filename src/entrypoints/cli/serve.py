@@ -17,6 +17,7 @@ from entrypoints.cli.options import InstantOption, one_sentence, settings
 from entrypoints.container.opening import FORESEEN, Job, OpenService, opened_service
 from entrypoints.http.app import create_app
 from entrypoints.logs import configure_logs
+from entrypoints.request_lines import TellLine
 from entrypoints.settings import Settings
 
 log = structlog.get_logger()
@@ -54,9 +55,9 @@ def serve(port: int | None, clock_start: datetime | None, clock_speed: float) ->
     if clock_speed != 1.0 and clock_start is None:
         raise click.UsageError("--clock-speed needs --clock-start.")
     chosen = settings()
-    configure_logs(chosen.log_format)
+    tell = configure_logs(chosen.log_format)
     with listening(chosen.host, chosen.port if port is None else port) as listener:
-        uvloop.run(_serve(chosen, listener, clock_start, clock_speed))
+        uvloop.run(_serve(chosen, listener, tell, clock_start, clock_speed))
 
 
 @attrs.define(eq=False)
@@ -73,7 +74,11 @@ class _Stop:
 
 
 async def _serve(
-    chosen: Settings, listener: socket.socket, clock_start: datetime | None, clock_speed: float
+    chosen: Settings,
+    listener: socket.socket,
+    tell: TellLine,
+    clock_start: datetime | None,
+    clock_speed: float,
 ) -> None:
     stop = _Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -90,7 +95,7 @@ async def _serve(
         door = await _door(address, opened, chosen)
         use_cases = opened.service.http()
         stop_within_s = STOP_WITHIN_S + chosen.drain_s
-        server = web_server(use_cases, create_app(use_cases), stop_within_s=stop_within_s)
+        server = web_server(use_cases, create_app(use_cases), stop_within_s=stop_within_s, tell=tell)
         stopping = asyncio.Event()
         # What the start has made stays: some request would have to wait each time that the collector looks through it.
         gc.collect()

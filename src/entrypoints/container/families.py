@@ -1,5 +1,6 @@
 """The two families of adapters."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -29,8 +30,9 @@ from adapters.metrics import PrometheusMetrics
 from adapters.postgres.answers import PostgresAnswers
 from adapters.postgres.api_keys import PostgresApiKeys
 from adapters.postgres.audit import PostgresAuditReader
-from adapters.postgres.database import open_engine
+from adapters.postgres.database import POOL_SIZE, open_engine
 from adapters.postgres.invalidations import PostgresInvalidationLog
+from adapters.postgres.joined_users import JoinedUserReader
 from adapters.postgres.message_counts import PostgresMessageCounts
 from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.operator_reader import PostgresOperatorReader
@@ -124,6 +126,9 @@ class PostgresAdapters(containers.DeclarativeContainer):
     scheduler_engine = providers.Singleton(open_engine, database_url, pool_size=5, by_index=True)
     scheduler_unit_of_work = providers.Factory(PostgresUnitOfWork, scheduler_engine, announcer)
     user_reader = providers.Singleton(PostgresUserReader, engine)
+    # Bounds the loads of the cache, so that one that has come back empty does not flatten the database.
+    loads = providers.Singleton(asyncio.Semaphore, POOL_SIZE // 3)
+    loaded_users = providers.Singleton(JoinedUserReader, engine, loads)
     replica_engine = providers.Singleton(open_engine, settings.provided.replica_url, pool_size=2)
     export_source = providers.Selector(
         providers.Callable(_yes_or_no, settings.provided.replica_url),
@@ -176,6 +181,8 @@ class MemoryAdapters(containers.DeclarativeContainer):
     unit_of_work = providers.Factory(MemoryUnitOfWork, store, announcer)
     scheduler_unit_of_work = unit_of_work
     user_reader = providers.Singleton(MemoryUserReader, store)
+    loads = providers.Singleton(asyncio.Semaphore, POOL_SIZE // 3)
+    loaded_users = user_reader
     export_source = providers.Singleton(WhereItIsWritten, user_reader)
     message_reader = providers.Singleton(MemoryMessageReader, store)
     api_keys = providers.Singleton(MemoryApiKeys, store)

@@ -8,9 +8,6 @@ from dependency_injector import containers, providers
 
 from adapters.clock import SystemClock, elapsed_s
 from adapters.codecs import COUNTS, REFERENCES, USERS, todays_lists
-from adapters.postgres.database import (
-    POOL_SIZE,
-)
 from adapters.scheduler_metrics import SchedulerMetrics
 from application.access import Access
 from application.auditing import AuditHits
@@ -53,22 +50,27 @@ class Cache(containers.DeclarativeContainer):
     adapters = providers.DependenciesContainer()
 
     trust = providers.Singleton(Trust, adapters.invalidations, elapsed_s, adapters.metrics)
-    loads = providers.Singleton(asyncio.Semaphore, POOL_SIZE // 3)
+    # Those of people are joined, and bounded, where they are read.
+    loads_of_people = providers.Singleton(asyncio.Semaphore, 100)
     auditor = providers.Singleton(AuditHits, settings.provided.audits_per_s, time.monotonic, adapters.metrics)
-    users = providers.Singleton(CachedValues, adapters.cache, trust, USERS, adapters.metrics, loads)
-    references = providers.Singleton(CachedValues, adapters.cache, trust, REFERENCES, adapters.metrics, loads)
-    counts = providers.Singleton(CachedValues, adapters.cache, trust, COUNTS, adapters.metrics, loads)
+    users = providers.Singleton(CachedValues, adapters.cache, trust, USERS, adapters.metrics, loads_of_people)
+    references = providers.Singleton(
+        CachedValues, adapters.cache, trust, REFERENCES, adapters.metrics, adapters.loads
+    )
+    counts = providers.Singleton(
+        CachedValues, adapters.cache, trust, COUNTS, adapters.metrics, adapters.loads
+    )
     lists = providers.Singleton(
         CachedValues,
         adapters.cache,
         trust,
         providers.Singleton(todays_lists, adapters.clock),
         adapters.metrics,
-        loads,
+        adapters.loads,
     )
     compute_list = providers.Singleton(ComputeTodaysList, adapters.message_reader, adapters.clock)
     user_reader = providers.Singleton(
-        CachedUserReader, adapters.user_reader, users, references, adapters.metrics
+        CachedUserReader, adapters.loaded_users, users, references, adapters.metrics
     )
     at_once = providers.Singleton(InvalidateAtOnce, adapters.cache, trust)
     warm = providers.Singleton(WarmNewUsers, user_reader)

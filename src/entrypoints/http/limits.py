@@ -77,14 +77,19 @@ class Throttle(ASGIMiddleware):
 
 async def granted(limiter: Limiter, caller: ApiKey, kind: RequestClass) -> dict[str, str]:
     """Take a permit, and return what is told of it. Raises RequestRefused where there is none left."""
+    return told_of(await permitted(limiter, caller, kind))
+
+
+async def permitted(limiter: Limiter, caller: ApiKey, kind: RequestClass) -> Permit:
+    """Take a permit. Raises RequestRefused where there is none left."""
     permit = await limiter.ask(caller.id, kind)
     if not permit.is_granted:
         raise RequestRefused(
             HTTPStatus.TOO_MANY_REQUESTS,
             f"This key has had its {permit.limit} requests of this kind for this minute.",
-            headers={**_told(permit), "Retry-After": str(permit.reset_s)},
+            headers={**told_of(permit), "Retry-After": str(permit.reset_s)},
         )
-    return _told(permit)
+    return permit
 
 
 def took_too_long() -> RequestRefused:
@@ -122,9 +127,22 @@ def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
     return sending
 
 
-def _told(permit: Permit) -> dict[str, str]:
+def told_of(permit: Permit) -> dict[str, str]:
     """Return the fields of the IETF's draft on RateLimit headers, as of its tenth version."""
     return {
         "RateLimit-Policy": f'"{permit.kind}";q={permit.limit};w={WINDOW_S}',
         "RateLimit": f'"{permit.kind}";r={permit.remaining};t={permit.reset_s}',
     }
+
+
+def lines_of(permit: Permit) -> bytes:
+    """Return the same as lines of a head."""
+    kind = permit.kind.encode()
+    return b'ratelimit-policy: "%b";q=%d;w=%d\r\nratelimit: "%b";r=%d;t=%d\r\n' % (
+        kind,
+        permit.limit,
+        WINDOW_S,
+        kind,
+        permit.remaining,
+        permit.reset_s,
+    )

@@ -6,74 +6,96 @@ run over both.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from uuid import UUID
 
 import msgspec
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import Scope
 
+from application.cached_values import Read
+from application.limiting import Permit
+from application.views import UserView
 from domain.access import Scope as Right
 from domain.user import UserId
 from entrypoints.http import limits
 from entrypoints.http.access import Doorkeeper, needed_right
-from entrypoints.http.limits import class_of_request, granted, took_too_long
+from entrypoints.http.conditions import etag_of
+from entrypoints.http.limits import class_of_request, lines_of, permitted, told_of, took_too_long
 from entrypoints.http.patience import Patience
 from entrypoints.http.problems import PROBLEM_JSON, told_problem
 from entrypoints.http.requests import JSON
 from entrypoints.http.resources import UserResource
 from entrypoints.http.use_cases import UseCases
-from entrypoints.http.users import UserController, headers_of
+from entrypoints.http.users import CACHE_CONTROL, UserController
+from entrypoints.http.whole_answers import Answer, head_of
 
-_ROUTE = "/users/{id}"
+ROUTE = "/users/{id}"
 _PATH = re.compile(r"/users/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", re.ASCII)
+_PATH_LENGTH = 43
+_OK = HTTPStatus.OK.value
 _RIGHT = needed_right(UserController.show) or Right.ADMIN
 _KIND = class_of_request(UserController.show, "GET")
 _encode = msgspec.json.Encoder().encode
 
+Headers = Mapping[bytes, bytes]
+_HEAD = head_of({"Content-Type": JSON, "Cache-Control": CACHE_CONTROL})
+
 
 class ShortCut:
-    """An application that shows people, and leaves everything else to another."""
+    """Answers who asks for a person."""
 
-    def __init__(self, app: ASGIApp, use_cases: UseCases) -> None:
-        self._app = app
+    def __init__(self, use_cases: UseCases) -> None:
         self._doorkeeper = Doorkeeper(use_cases.access)
         self._limiter = use_cases.limiter
         self._get_user = use_cases.get_user
         self._patience = Patience(limits.ANSWER_WITHIN_S)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        user_id = _asked_for(scope)
+    def asked_for(self, scope: Scope) -> tuple[UserId, Headers] | None:
+        """Return who is asked for, and the headers, where that is all that is asked, and said once."""
+        if scope["type"] != ScopeType.HTTP or scope["method"] not in {"GET", "HEAD"} or scope["query_string"]:
+            return None
+        path = scope["path"]
+        user_id = _user_of(path) if len(path) == _PATH_LENGTH else None
         if user_id is None:
-            await self._app(scope, receive, send)
-            return
-        scope["path_template"] = _ROUTE
-        headers: dict[str, str] = {}
+            return None
+        sent = list(scope["headers"])
+        headers = dict(sent)
+        if len(headers) != len(sent) or b"if-none-match" in headers:
+            return None
+        return user_id, headers
+
+    async def answer(self, scope: Scope, user_id: UserId, headers: Headers) -> Answer:
+        """Return the answer to what ``asked_for`` took; it waits for nothing but the cache where it can."""
+        permit: Permit | None = None
         try:
-            caller = await self._doorkeeper.admitted(scope, _RIGHT)
-            headers = await granted(self._limiter, caller, _KIND)
+            caller = self._doorkeeper.recognised(headers, _RIGHT) or await self._doorkeeper.admitted(
+                scope, _RIGHT
+            )
+            permit = self._limiter.from_stock(caller.id, _KIND) or await permitted(
+                self._limiter, caller, _KIND
+            )
             read = await self._patience.wait_for(self._get_user(user_id))
-            status, media_type, body = HTTPStatus.OK, JSON, _encode(UserResource.of(read.value))
-            headers |= headers_of(read)
+            return _shown(read, permit)
         except Exception as error:  # noqa: BLE001  # as on every route, each is told as a problem
             problem, more = told_problem("GET", took_too_long() if isinstance(error, TimeoutError) else error)
-            status, media_type, body = HTTPStatus(problem.status), PROBLEM_JSON, _encode(problem)
-            headers |= more or {}
-        await _answer(send, status, headers | {"Content-Type": media_type}, body)
+            told = {} if permit is None else told_of(permit)
+            head = head_of({**told, **(more or {}), "Content-Type": PROBLEM_JSON})
+            return Answer(problem.status, head, _encode(problem))
 
 
-def _asked_for(scope: Scope) -> UserId | None:
-    """Return who is asked for, where that is all that is asked."""
-    if scope["type"] != ScopeType.HTTP or scope["method"] != "GET" or scope["query_string"]:
-        return None
-    match = _PATH.fullmatch(scope["path"])
-    if match is None or any(name == b"if-none-match" for name, _ in scope["headers"]):
-        return None
-    return UserId(UUID(match[1]))
+@lru_cache(maxsize=4096)
+def _user_of(path: str) -> UserId | None:
+    match = _PATH.fullmatch(path)
+    return None if match is None else UserId(UUID(match[1]))
 
 
-async def _answer(send: Send, status: HTTPStatus, headers: Mapping[str, str], body: bytes) -> None:
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    raw.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status.value, "headers": raw})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+def _shown(read: Read[UserView], permit: Permit) -> Answer:
+    head = b"%betag: %b\r\nx-cache: %b\r\n%b" % (
+        _HEAD,
+        etag_of(read.value.version).encode(),
+        read.source.encode(),
+        lines_of(permit),
+    )
+    return Answer(_OK, head, _encode(UserResource.of(read.value)))

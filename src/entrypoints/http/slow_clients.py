@@ -9,9 +9,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from entrypoints.http.problems import PROBLEM_JSON, RequestRefused, problem_of
+from entrypoints.http.whole_answers import WholeAnswers
 
 HEAD_WITHIN_S = 10.0
 HEAD_BYTES_MAX = 64 * 1024
@@ -43,7 +44,7 @@ _NO_HTTP = _refusal(
 )
 
 
-class ImpatientProtocol(HttpToolsProtocol):
+class ImpatientProtocol(WholeAnswers):
     """One connection; at any time at most one of its timers for what comes in is running, and one for what goes out.
 
     The one for what comes in is not stopped and started twice with each request: when it rings, it looks whether

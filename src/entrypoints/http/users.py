@@ -29,6 +29,7 @@ _BODY_PROBLEMS = (
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
+CACHE_CONTROL = "private, no-cache"
 _READ_PROBLEMS = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -213,12 +214,11 @@ def _user_cursor(text: str) -> UserId:
 
 def _read_user(request: AnyRequest, read: Read[UserView]) -> Response[Any]:
     if is_not_modified(request, etag_of(read.value.version)):
-        return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(read))
-    return Response(UserResource.of(read.value), headers=headers_of(read))
+        return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers=_headers_of(read))
+    return Response(UserResource.of(read.value), headers=_headers_of(read))
 
 
-def headers_of(read: Read[UserView]) -> dict[str, str]:
-    """Return what is said of a person's record beside it."""
+def _headers_of(read: Read[UserView]) -> dict[str, str]:
     return _validators(read.value) | {"X-Cache": read.source.value}
 
 
@@ -229,4 +229,4 @@ def _user(
 
 
 def _validators(user: UserView) -> dict[str, str]:
-    return {"ETag": etag_of(user.version), "Cache-Control": "private, no-cache"}
+    return {"ETag": etag_of(user.version), "Cache-Control": CACHE_CONTROL}
