@@ -61,14 +61,11 @@ def test_importing_tells_rows_and_problems_and_changes_nothing_twice(
     table = service.command("upcoming", "--days", "5")
     assert "3 messages in the next 5 days" in table.stdout
 
-    planned = service.command("plan", "--from", "2028-01-01", "--to", "2028-12-31", "--dry-run", "--json")
+    days = ("--from", "2028-03-01", "--to", "2028-03-10")  # a whole year takes as long as all the rest here
+    planned = service.command("plan", *days, "--dry-run", "--json")
     assert json.loads(planned.stdout) == [{"scheduled": 3, "skipped": 0, "dryRun": True}]
-    assert (
-        "3 messages planned" in service.command("plan", "--from", "2028-01-01", "--to", "2028-12-31").stdout
-    )
-    assert (
-        "0 messages planned" in service.command("plan", "--from", "2028-01-01", "--to", "2028-12-31").stdout
-    )
+    assert "3 messages planned" in service.command("plan", *days).stdout
+    assert "0 messages planned" in service.command("plan", *days).stdout
 
 
 def test_an_import_of_another_program_s_file_is_undone(service: RunningService, file: Path) -> None:

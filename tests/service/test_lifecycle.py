@@ -52,59 +52,54 @@ def is_one_sentence(text: str) -> bool:
     return len(lines) == 1 and lines[0].startswith("Error: ") and "Traceback" not in text
 
 
-@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
-def test_told_to_stop_it_stops_its_servers_and_keeps_its_data(tmp_path: Path, number: signal.Signals) -> None:
-    with running_from_nothing(tmp_path / "var") as service:
+def is_kept(service: RunningService, location: str) -> bool:
+    with service.api as api:
+        return bool(api.get(location).json()["email"] == ADA["email"])
+
+
+def test_however_it_ends_its_servers_end_with_it_and_it_starts_again_with_its_data(tmp_path: Path) -> None:
+    folder = tmp_path / "var"
+    with running_from_nothing(folder) as service:  # told to stop
         location = register(service)
         servers = service.servers()
         assert len(servers) >= 2
-        assert service.stop(number) == 0
+        assert service.stop(signal.SIGINT) == 0
         assert gone(servers)
     assert "Traceback" not in service.log.read_text()
-    with running(tmp_path / "var", BIRTHDAYS_DRAIN_S="600") as service, service.api as api:
-        assert api.get(location).json()["email"] == ADA["email"]
-        # It drains, unless it is told twice.
-        service.process.send_signal(number)
-        while api.get("/health/ready").status_code == httpx.codes.OK:
-            pass
-        assert api.get(location).status_code == httpx.codes.OK
-        assert service.stop(number) == 0
-
-
-def test_killed_with_everything_it_starts_again_with_its_data(tmp_path: Path) -> None:
-    with running(tmp_path / "var") as service:
-        location = register(service)
+    with running(folder) as service:  # killed with everything
+        assert is_kept(service, location)
         service.kill_everything()
-    with running(tmp_path / "var") as service, service.api as api:
-        assert api.get(location).json()["email"] == ADA["email"]
-
-
-def test_killed_alone_its_servers_end_with_it(tmp_path: Path) -> None:
-    with running(tmp_path / "var") as service:
-        location = register(service)
+    with running(folder) as service:  # killed alone
+        assert is_kept(service, location)
         servers = service.servers()
         os.kill(service.process.pid, signal.SIGKILL)
         service.process.wait(10)
         assert gone(servers)
-    with running(tmp_path / "var") as service, service.api as api:
+    with running(folder, BIRTHDAYS_DRAIN_S="600") as service, service.api as api:
+        assert is_kept(service, location)
+        lose_its_database(service, api, location)
+        # It drains, unless it is told twice; tests/service/test_rolling_restart.py tells it by SIGTERM.
+        service.process.send_signal(signal.SIGINT)
+        while api.get("/health/ready").status_code == httpx.codes.OK:
+            pass
         assert api.get(location).status_code == httpx.codes.OK
+        assert service.stop(signal.SIGINT) == 0
 
 
-def test_when_its_database_is_killed_it_answers_503_and_then_goes_on(tmp_path: Path) -> None:
-    with running(tmp_path / "var") as service, service.api as api:
-        location = register(service)
-        postmaster = int((tmp_path / "var/postgres/postmaster.pid").read_text().split()[0])
-        os.kill(postmaster, signal.SIGKILL)
-        deadline, seen = time.monotonic() + 20, [httpx.codes.OK]
-        # The cache may have what is asked for by its id; it never has a list.
-        while time.monotonic() < deadline and not (AWAY in seen and seen[-1] == httpx.codes.OK):
-            seen.append(httpx.codes(api.get("/users").status_code))
-            assert api.get(location).status_code in {httpx.codes.OK, AWAY}
-            time.sleep(0.01)
-        assert set(seen) == {httpx.codes.OK, AWAY}
-        assert seen[-1] == httpx.codes.OK
-        assert api.get(location).status_code == httpx.codes.OK
-        assert api.get("/health/ready").status_code == httpx.codes.OK
+def lose_its_database(service: RunningService, api: httpx.Client, location: str) -> None:
+    """Kill the database: the service answers 503, and then goes on."""
+    postmaster = int((service.folder / "postgres/postmaster.pid").read_text().split()[0])
+    os.kill(postmaster, signal.SIGKILL)
+    deadline, seen = time.monotonic() + 20, [httpx.codes.OK]
+    # The cache may have what is asked for by its id; it never has a list.
+    while time.monotonic() < deadline and not (AWAY in seen and seen[-1] == httpx.codes.OK):
+        seen.append(httpx.codes(api.get("/users").status_code))
+        assert api.get(location).status_code in {httpx.codes.OK, AWAY}
+        time.sleep(0.01)
+    assert set(seen) == {httpx.codes.OK, AWAY}
+    assert seen[-1] == httpx.codes.OK
+    assert api.get(location).status_code == httpx.codes.OK
+    assert api.get("/health/ready").status_code == httpx.codes.OK
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
@@ -131,24 +126,34 @@ def test_a_folder_in_use_is_one_sentence_and_a_drain_ends_by_itself(tmp_path: Pa
         assert time.monotonic() - told_at > 1
 
 
-@pytest.mark.parametrize(
-    "url",
-    (
-        "postgresql://nobody:secret@127.0.0.1:{port}/nowhere",
-        "postgresql://nobody@/nowhere?host=/no/such/folder",
-        "mysql://localhost/x",
-        "not a url",
-    ),
+UNREACHABLE = (
+    "postgresql://nobody:secret@127.0.0.1:{port}/nowhere",
+    "postgresql://nobody@/nowhere?host=/no/such/folder",
+    "mysql://localhost/x",
+    "not a url",
 )
+
+
+def see_it_told(refused: str) -> None:
+    assert is_one_sentence(refused)
+    assert "DATABASE_URL" in refused
+    assert "secret" not in refused
+
+
+@pytest.mark.parametrize("url", UNREACHABLE)
 def test_an_unreachable_database_is_one_sentence(tmp_path: Path, url: str) -> None:
     url = url.format(port=free_port())
-    served = run_command(["serve"], tmp_path / "var", free_port(), DATABASE_URL=url)
-    migrated = call_command(["migrate"], tmp_path / "var", free_port(), DATABASE_URL=url)
-    assert (served.returncode, migrated.exit_code) == (1, 1)
-    for refused in (served.stderr, migrated.stderr):
-        assert is_one_sentence(refused)
-        assert "DATABASE_URL" in refused
-        assert "secret" not in refused
+    refused = call_command(["migrate"], tmp_path / "var", free_port(), DATABASE_URL=url)
+    assert refused.exit_code == 1
+    see_it_told(refused.stderr)
+
+
+def test_an_unreachable_database_is_one_sentence_at_the_start(tmp_path: Path) -> None:
+    """The service opens it as every command does, so one address is enough."""
+    url = UNREACHABLE[0].format(port=free_port())
+    refused = run_command(["serve"], tmp_path / "var", free_port(), DATABASE_URL=url)
+    assert refused.returncode == 1
+    see_it_told(refused.stderr)
 
 
 @pytest.mark.parametrize(
