@@ -3,7 +3,20 @@
 from bisect import bisect_left
 
 from tests.model.rules import Rules
-from tests.model.state import ABSENT, NOT_YET, ORPHAN, VOID, Poll, Reply, Script, Server, Shelf, State, Sweep
+from tests.model.state import (
+    ABSENT,
+    GONE,
+    NOT_YET,
+    ORPHAN,
+    VOID,
+    Poll,
+    Reply,
+    Script,
+    Server,
+    Shelf,
+    State,
+    Sweep,
+)
 
 
 def settled(state: State, rules: Rules) -> State:
@@ -44,27 +57,28 @@ def renumbered(state: State) -> State:
     """
     used = sorted(_watermarks(state))
     postgres, sweep, watcher = state.postgres, state.sweep, state.watcher
-    if (not used or used[-1] < len(used)) and max(postgres.acknowledged, *postgres.rows, 0) <= len(used):
+    newest = max(postgres.acknowledged, *postgres.rows, 0)
+    if (not used or used[-1] < len(used)) and newest <= len(used):
         return state
-
-    def rank(number: int) -> int:
-        return number if number < 0 else bisect_left(used, number)
+    # What is below 0 is no number and stays: at such an index a list is read from its end.
+    last = max(newest, postgres.purged, *used[-1:])
+    rank = [*(bisect_left(used, number) for number in range(last + 1)), NOT_YET, GONE, ABSENT]
 
     def script(one: Script) -> Script:
-        return Script(one.begins, rank(one.number), rank(one.base), one.rows, one.epoch)
+        return Script(one.begins, rank[one.number], rank[one.base], one.rows, one.epoch)
 
     def server(one: Server) -> Server:
-        return tuple([Shelf(cell, rank(watermark), promised) for cell, watermark, promised in one])
+        return tuple([Shelf(cell, rank[watermark], promised) for cell, watermark, promised in one])
 
     if isinstance(watcher, Poll):
-        watcher = watcher._replace(acknowledged=rank(watcher.acknowledged))
+        watcher = watcher._replace(acknowledged=rank[watcher.acknowledged])
     elif isinstance(watcher, Reply):
-        watcher = watcher._replace(watermark=rank(watcher.watermark))
+        watcher = watcher._replace(watermark=rank[watcher.watermark])
     return State(
         postgres._replace(
-            rows=tuple([rank(row) for row in postgres.rows]),
-            acknowledged=rank(postgres.acknowledged),
-            purged=rank(postgres.purged),
+            rows=tuple([rank[row] for row in postgres.rows]),
+            acknowledged=rank[postgres.acknowledged],
+            purged=rank[postgres.purged],
         ),
         None if sweep is None else Sweep(sweep.is_answered, script(sweep.script)),
         tuple([script(one) for one in state.stragglers]),

@@ -39,20 +39,10 @@ def explore(
     states_max: int,
 ) -> Report[S]:
     """Visit every state that *steps* reach from *first*, until one of them is *wrong*."""
-    parents: dict[S, S | None] = {}
-    reached: list[S] = []
-    transitions, depth, violation = 0, 0, None
-
-    def visit(state: S, parent: S | None) -> bool:
-        nonlocal violation
-        if state not in parents:
-            parents[state] = parent
-            reached.append(state)
-            violation = wrong(state)
-        return violation is not None
-
+    parents: dict[S, S | None] = {first: None}
+    reached, transitions, depth = [first], 0, 0
+    violation = wrong(first)
     with _no_garbage_collection():
-        visit(first, None)
         while reached and violation is None:
             if len(parents) > states_max:
                 raise TooManyStates(f"more than {states_max} states, {depth} steps deep")
@@ -60,8 +50,16 @@ def explore(
             for state in frontier:
                 following = steps(state)
                 transitions += len(following)
-                if any(visit(one, state) for _, one in following):
-                    break
+                for _, one in following:
+                    if one not in parents:
+                        parents[one] = state
+                        reached.append(one)
+                        violation = wrong(one)
+                        if violation is not None:
+                            break
+                else:
+                    continue
+                break
             depth += bool(reached)
     path = _path(parents, reached[-1]) if violation is not None else ()
     return Report(states=len(parents), transitions=transitions, depth=depth, violation=violation, path=path)
