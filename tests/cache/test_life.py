@@ -58,7 +58,7 @@ def test_lives_in_memory() -> None:
 
 @pytest.mark.slow
 def test_long_lives_in_memory() -> None:
-    seen = live(machine(memory_world), 250)
+    seen = live(machine(memory_world), 120)
     assert seen["reads HIT"] > 100
     assert seen["gaps"] > 20
     assert seen["refused fills"] > 5
