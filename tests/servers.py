@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -139,10 +139,31 @@ def empty_database(url: str) -> AbstractAsyncContextManager[str]:
     return fresh_database(url, "template0")
 
 
+@contextmanager
+def filled_database(url: str, fill: Callable[[AsyncEngine], Awaitable[None]]) -> Iterator[str]:
+    """Lend the name of a database that *fill* has filled: for tests that only look, or that begin with copies."""
+    with asyncio.Runner() as runner:
+        fresh = fresh_database(url)
+        database = runner.run(fresh.__aenter__())
+        try:
+            runner.run(_filled(database, fill))
+            yield urlsplit(database).path.removeprefix("/")
+        finally:
+            runner.run(fresh.__aexit__(None, None, None))
+
+
+async def _filled(database: str, fill: Callable[[AsyncEngine], Awaitable[None]]) -> None:
+    engine = open_engine(database)
+    try:
+        await fill(engine)
+    finally:
+        await engine.dispose()
+
+
 @asynccontextmanager
-async def fresh_engine(url: str) -> AsyncIterator[AsyncEngine]:
+async def fresh_engine(url: str, template: str = _TEMPLATE) -> AsyncIterator[AsyncEngine]:
     """Lend an engine on a fresh database, and check that every connection was given back."""
-    async with fresh_database(url) as database:
+    async with fresh_database(url, template) as database:
         engine = open_engine(database)
         try:
             yield engine

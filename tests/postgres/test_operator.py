@@ -1,7 +1,7 @@
 """What the operator's page looks up costs what it shows: every look finds its rows by an index."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.postgres.database import open_engine
 from adapters.postgres.message_reader import page_of
 from adapters.postgres.operator_reader import DUE, IN_NEED_COUNTS, LATENESS, LATEST_IN_NEED, NEXT, finding
 from domain.message import Status
 from tests.contract.adapters import START
 from tests.postgres.test_lists import fill, nodes
+from tests.servers import filled_database, with_database
 
 pytestmark = pytest.mark.servers
 
@@ -50,16 +52,27 @@ def indexes(plan: Sequence[Mapping[str, Any]]) -> str:
     return " ".join(node["Index Name"] for node in plan if "Index Name" in node)
 
 
+@pytest.fixture(scope="module")
+def filled_name(postgres_url: str) -> Iterator[str]:
+    with filled_database(postgres_url, fill_a_year) as name:
+        yield name
+
+
 @pytest.fixture
-async def filled(engine: AsyncEngine) -> AsyncEngine:
-    """A year's ledger: what was sent, what comes, and a day on which all failed."""
+async def filled(postgres_url: str, filled_name: str) -> AsyncIterator[AsyncEngine]:
+    """A year's ledger, at which all tests look: what was sent, what comes, and a day on which all failed."""
+    engine = open_engine(with_database(postgres_url, filled_name))
+    yield engine
+    await engine.dispose()
+
+
+async def fill_a_year(engine: AsyncEngine) -> None:
     await fill(engine, people=PEOPLE, days=365)
     async with engine.begin() as connection:
         await connection.execute(text(_SPREAD))
         await connection.execute(text(_NAMES))
     async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         await connection.execute(text("VACUUM ANALYZE"))
-    return engine
 
 
 async def test_every_look_at_the_ledger_is_by_an_index(filled: AsyncEngine) -> None:

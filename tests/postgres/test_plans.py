@@ -20,7 +20,7 @@ from application.scheduler_observing import BACKLOG_MAX
 from domain.due import zone_names, zone_table
 from tests.contract.adapters import POLICY, START
 from tests.contract.people import BERLIN, PI_DAY
-from tests.servers import fresh_engine
+from tests.servers import filled_database, fresh_engine
 
 pytestmark = pytest.mark.servers
 
@@ -54,26 +54,36 @@ _LEDGER = f"""
 """
 
 
+@pytest.fixture(scope="module")
+def filled_name(postgres_url: str) -> Iterator[str]:
+    with filled_database(postgres_url, _fill) as name:
+        yield name
+
+
 @pytest.fixture
-async def ledger(postgres_url: str) -> AsyncIterator[AsyncEngine]:
-    async with fresh_engine(postgres_url) as engine:
-        await set_clock(engine, START, speed=0)
-        async with engine.begin() as connection:
-            for month in ("2027-01-01", "2027-02-01", "2027-03-01", "2027-04-01"):
-                name = f"messages_{month[:7].replace('-', '_')}"
-                await connection.execute(
-                    text(
-                        f"CREATE TABLE {name} PARTITION OF messages FOR VALUES FROM ('{month}')"
-                        f" TO (date '{month}' + interval '1 month')"
-                    )
-                )
-            for statement in _LEDGER.split(";"):
-                if statement.strip():
-                    await connection.execute(text(statement))
-        async with engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(text("VACUUM (ANALYZE) messages, users"))
+async def ledger(postgres_url: str, filled_name: str) -> AsyncIterator[AsyncEngine]:
+    """A copy of the ledger, which takes a tenth of the time that it takes to fill one."""
+    async with fresh_engine(postgres_url, filled_name) as engine:
         yield engine
+
+
+async def _fill(engine: AsyncEngine) -> None:
+    await set_clock(engine, START, speed=0)
+    async with engine.begin() as connection:
+        for month in ("2027-01-01", "2027-02-01", "2027-03-01", "2027-04-01"):
+            name = f"messages_{month[:7].replace('-', '_')}"
+            await connection.execute(
+                text(
+                    f"CREATE TABLE {name} PARTITION OF messages FOR VALUES FROM ('{month}')"
+                    f" TO (date '{month}' + interval '1 month')"
+                )
+            )
+        for statement in _LEDGER.split(";"):
+            if statement.strip():
+                await connection.execute(text(statement))
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text("VACUUM (ANALYZE) messages, users"))
 
 
 _CLAIM = {"lease": timedelta(seconds=15), "default_rule": "feb28", "domains": None}
