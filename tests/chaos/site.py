@@ -10,13 +10,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 import attrs
 
-from adapters.embedded.data_folder import DataFolder
-from adapters.embedded.servers import embedded_postgres
-from adapters.postgres.database import migrate, open_engine
 from tests.chaos.people import SEND_TIME
 from tests.faults.cluster import SOURCES, Postgres, Process, Service, ServiceFailed
 from tests.faults.truth import LOST, Connection, connected
@@ -48,23 +46,19 @@ class Ground:
     async def running(cls) -> AsyncIterator["Ground"]:
         async with contextlib.AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="birthdays-chaos-")))
-            data = stack.enter_context(DataFolder(folder / "postgres"))
-            # A process that is killed loses nothing that the kernel has: what a power failure takes is not asked.
-            settings = {"fsync": "off", "max_connections": "300"}
-            url = await stack.enter_async_context(embedded_postgres(data, settings=settings))
+            running = Postgres.running(folder / "postgres", max_connections="300")
+            postgres = await stack.enter_async_context(running)
             valkey = await stack.enter_async_context(Valkey.running(folder / "valkey"))
-            yield cls(folder, Postgres(url, data.path / "postgres"), valkey)
+            yield cls(folder, postgres, valkey)
 
     async def lend(self) -> tuple[str, str]:
         """Return the addresses of a new, migrated database, and of a part of the Valkey."""
         number = self._databases
         self._databases += 1
-        async with connected(self.postgres.url) as connection:
-            await connection.execute(f"CREATE DATABASE chaos_{number}")
+        made = urlsplit(self.postgres.url).path.removeprefix("/")
+        async with connected(with_database(self.postgres.url, "postgres")) as connection:
+            await connection.execute(f"CREATE DATABASE chaos_{number} TEMPLATE {made}")
         url = with_database(self.postgres.url, f"chaos_{number}")
-        engine = open_engine(url)
-        await migrate(engine)
-        await engine.dispose()
         return url, f"redis://127.0.0.1:{self.valkey.port}/{number}"
 
 

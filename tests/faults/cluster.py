@@ -14,11 +14,10 @@ import attrs
 import entrypoints
 from adapters.embedded.data_folder import DataFolder
 from adapters.embedded.servers import embedded_postgres
-from adapters.postgres.database import migrate, open_engine
 from tests.faults.client import Client, Unanswered
 from tests.faults.proxy import Proxy
 from tests.faults.valkey import Valkey
-from tests.service.running import COMMAND, environment, free_port
+from tests.service.running import COMMAND, environment, free_port, have_database
 
 PROCESSES = 3
 START_WITHIN_S = 60.0
@@ -130,6 +129,16 @@ class Postgres:
     url: str
     data: Path
 
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def running(cls, folder: Path, **settings: str) -> AsyncIterator["Postgres"]:
+        """Run one in *folder*; its database has the schema."""
+        have_database(folder)
+        with DataFolder(folder) as data:
+            # A process that is killed loses nothing that the kernel has: what a power failure takes is not asked.
+            async with embedded_postgres(data, settings={"fsync": "off", **settings}) as url:
+                yield cls(url, data.path / "postgres")
+
     @property
     def pid(self) -> int:
         return int((self.data / "postmaster.pid").read_text().split()[0])
@@ -182,26 +191,26 @@ class Cluster:
         """Run everything for as long as this lasts."""
         async with contextlib.AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="birthdays-faults-")))
-            data = stack.enter_context(DataFolder(folder / "postgres"))
-            # A process that is killed loses nothing that the kernel has: what a power failure takes is not asked.
-            url = await stack.enter_async_context(embedded_postgres(data, settings={"fsync": "off"}))
-            engine = open_engine(url)
-            await migrate(engine)
-            await engine.dispose()
+            postgres = await stack.enter_async_context(Postgres.running(folder / "postgres"))
             primary = await stack.enter_async_context(Valkey.running(folder / "valkey-1"))
             replica = await stack.enter_async_context(Valkey.running(folder / "valkey-2"))
             await replica.follow(primary)
             proxies = [await stack.enter_async_context(Proxy.opened(primary.port)) for _ in range(processes)]
             started = [
-                Process(service, port := free_port(), environment_of(folder, number, port, url, cache), log)
+                Process(
+                    service,
+                    port := free_port(),
+                    environment_of(folder, number, port, postgres.url, cache),
+                    log,
+                )
                 for number, proxy in enumerate(proxies)
                 for cache in [f"redis://127.0.0.1:{proxy.port}/0"]
                 for log in [folder / f"process-{number}.log"]
             ]
             for process in started:
                 stack.push_async_callback(process.kill)
-                await process.start()
-            yield cls(Postgres(url, data.path / "postgres"), primary, replica, proxies, started)
+            await asyncio.gather(*(process.start() for process in started))
+            yield cls(postgres, primary, replica, proxies, started)
 
 
 def environment_of(

@@ -14,11 +14,8 @@ import attrs
 import click
 import uvloop
 
-from adapters.embedded.data_folder import DataFolder
-from adapters.embedded.servers import embedded_postgres
-from adapters.postgres.database import migrate, open_engine
 from tests.faults.checker import Checker
-from tests.faults.cluster import PROCESSES, Process, Service, environment_of
+from tests.faults.cluster import PROCESSES, Postgres, Process, Service, environment_of
 from tests.faults.services import SERVICES
 from tests.faults.sharded_valkey import NODE_TIMEOUT_MS, ValkeyCluster
 from tests.faults.trial import PEOPLE, Trial, report
@@ -133,25 +130,21 @@ async def running(service: Service, processes: int = PROCESSES) -> AsyncIterator
     """Run everything for as long as this lasts."""
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="birthdays-sharded-")))
-        data = stack.enter_context(DataFolder(folder / "postgres"))
-        url = await stack.enter_async_context(embedded_postgres(data, settings={"fsync": "off"}))
-        engine = open_engine(url)
-        await migrate(engine)
-        await engine.dispose()
+        postgres = await stack.enter_async_context(Postgres.running(folder / "postgres"))
         valkey = await stack.enter_async_context(ValkeyCluster.running(folder / "valkey", _KEY))
         started = [
             Process(
                 service,
                 port := free_port(),
-                environment_of(folder, number, port, url, valkey.url),
+                environment_of(folder, number, port, postgres.url, valkey.url),
                 folder / f"process-{number}.log",
             )
             for number in range(processes)
         ]
         for process in started:
             stack.push_async_callback(process.kill)
-            await process.start()
-        yield Sharded(valkey, url, started)
+        await asyncio.gather(*(process.start() for process in started))
+        yield Sharded(valkey, postgres.url, started)
 
 
 async def trial(

@@ -148,14 +148,20 @@ def _made_once() -> Path:
     return folder / "var" / "postgres"
 
 
+def have_database(folder: Path) -> None:
+    """Put a database that has the schema into a data folder, unless it has one."""
+    if not (folder / "postgres").exists():
+        shutil.copytree(_made_once(), folder / "postgres")
+
+
 @contextlib.contextmanager
 def running(folder: Path, *arguments: str, port: int | None = None, **more: str) -> Iterator[RunningService]:
     """Run a service until the end of the block, whatever happens in it.
 
     Its database is a copy of one that was made before, unless it has one.
     """
-    if not ("DATABASE_URL" in more or (folder / "postgres").exists()):
-        shutil.copytree(_made_once(), folder / "postgres")
+    if "DATABASE_URL" not in more:
+        have_database(folder)
     with running_from_nothing(folder, *arguments, port=port, **more) as service:
         yield service
 
