@@ -48,6 +48,11 @@ def people() -> PeopleFile:
     return read_people(file.read_bytes())
 
 
+def zones() -> frozenset[str]:
+    """Return where they live. The hourly plan reckons every zone of the world; with these alone a year takes a second."""
+    return frozenset(str(row.values["timezone"]) for row in people().rows() if isinstance(row, Row))
+
+
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(demo, [*arguments, "--speed", f"{SPEED_MAX}"], catch_exceptions=False)
 
@@ -69,9 +74,8 @@ class TestPeople:
 class TestYear:
     @pytest.fixture(autouse=True)
     def _zones_of_the_people(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        # The hourly plan reckons every zone of the world; with these alone a year takes a second.
-        zones = frozenset(str(row.values["timezone"]) for row in people().rows() if isinstance(row, Row))
-        monkeypatch.setattr("domain.due.zone_names", lambda: zones)
+        found = zones()
+        monkeypatch.setattr("domain.due.zone_names", lambda: found)
 
     @pytest.mark.slow
     def test_everyone_gets_what_the_calendar_owes_once_and_at_its_instant(self) -> None:
@@ -240,7 +244,10 @@ def terminal(before: str = "") -> Iterator[Terminal]:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     mode = termios.tcgetattr(slave)
-    code = f"from entrypoints.cli import demo, demo_view\n{before}\ndemo.demo()"
+    reckoned = f"domain.due.zone_names = lambda: {zones()!r}"
+    code = (
+        f"import domain.due\nfrom entrypoints.cli import demo, demo_view\n{reckoned}\n{before}\ndemo.demo()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=slave,

@@ -33,7 +33,7 @@ LONG = {
 }
 """Faults that are left to make faults."""
 PEOPLE = 8
-ROUNDS = 5
+ROUNDS = 3
 
 
 async def held_back_fills(service: Service) -> Checker:
