@@ -13,7 +13,6 @@ import pytest
 from tests.service.canaries import dump
 from tests.service.running import (
     RunningService,
-    call_command,
     free_port,
     run_command,
     running,
@@ -83,15 +82,6 @@ def test_the_first_start_shows_a_key_once_and_every_start_a_link_for_the_browser
         assert status(service, first) == httpx.codes.OK
         used = json.loads(service.command("keys", "list", "--json").stdout)
         assert {key["name"]: key["lastUsedAt"] for key in used}["first key"] is not None, "written at the end"
-
-
-def test_who_calls_from_another_folder_is_told_where_a_key_was_looked_for(tmp_path: Path) -> None:
-    (tmp_path / "people.csv").write_text("email\n", encoding="utf-8")
-    with running(tmp_path / "var") as service:
-        command = ["import", str(tmp_path / "people.csv"), "--dry-run"]
-        refused = call_command(command, tmp_path / "elsewhere", service.port)
-    assert refused.exit_code == 1
-    assert f"no service has left one in {tmp_path / 'elsewhere'}." in refused.stderr
 
 
 def test_without_keys_it_serves_this_machine_alone_and_says_so(tmp_path: Path) -> None:

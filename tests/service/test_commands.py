@@ -122,6 +122,15 @@ def test_a_complete_list_that_lacks_many_must_be_confirmed(service: RunningServi
     assert (refused.exit_code, "confirm the number" in refused.stderr) == (1, True)
 
 
+def test_who_calls_from_another_folder_is_told_where_a_key_was_looked_for(
+    service: RunningService, file: Path, tmp_path: Path
+) -> None:
+    file.write_text("email\n", encoding="utf-8")
+    refused = call_command(["import", str(file), "--dry-run"], tmp_path / "elsewhere", service.port)
+    assert refused.exit_code == 1
+    assert f"no service has left one in {tmp_path / 'elsewhere'}." in refused.stderr
+
+
 def test_the_schema_is_up_to_date_beside_a_running_service(service: RunningService) -> None:
     done = service.command("migrate")
     assert done.exit_code == 0, done.stderr
