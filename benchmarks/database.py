@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.embedded.data_folder import DataFolder
 from adapters.embedded.servers import embedded_postgres
+from adapters.postgres.tables import messages
 
 
 @contextlib.asynccontextmanager
@@ -25,6 +26,10 @@ async def database() -> AsyncIterator[str]:
         _folders.append(folder)
         async with embedded_postgres(data) as url:
             yield url
+
+
+WRITTEN = ", ".join(column.name for column in messages.columns if column.computed is None)
+"""The columns of a message that are written; PostgreSQL reckons the others."""
 
 
 async def add_people(engine: AsyncEngine, number: int, *, birthday: tuple[int, int] | None) -> None:

@@ -2,6 +2,8 @@
 
 import asyncpg
 
+from adapters.postgres.partitions import FILL_PER_CENT
+
 PERSON = """id, first_name, last_name, email, timezone, birthday_year, birthday_month, birthday_day, version,
     created_at, updated_at, birthday_known_at, anniversary_known_at"""
 
@@ -32,6 +34,7 @@ async def make_partitions(keeper: asyncpg.Connection, parts: int) -> None:
         """):
             await keeper.execute(
                 f"CREATE TABLE {schema}.{month['name']} PARTITION OF {schema}.messages {month['bounds']}"
+                f" WITH (fillfactor = {FILL_PER_CENT})"
             )
         await _copy_indexes(keeper, schema)
         await _copy_triggers(keeper, schema)

@@ -83,7 +83,7 @@ async def test_every_look_at_the_ledger_is_by_an_index(filled: AsyncEngine) -> N
         assert looked_at(counts, "messages") <= 50
         latest = await plan_of(connection, LATEST_IN_NEED, {"limit": 20})
         assert looked_at(latest, "messages") <= 2 * a_day, "the days of 20 at most"
-        assert "status_due_at_idx" in indexes(latest)
+        assert "ended_due_at_idx" in indexes(latest)
         due = await plan_of(connection, DUE, window)
         assert looked_at(due, "messages") <= a_day
         assert "coalesce_expires_at_idx" in indexes(due)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select, text, union_all
+from sqlalchemy import ColumnElement, Select, and_, or_, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import connected
@@ -17,7 +17,7 @@ from application.ports import MessageReader
 from application.scheduler_observing import BACKLOG_MAX, Backlog
 from application.views import MessageView, Page
 from domain.due import occasion_dates
-from domain.message import MessageKey, Status
+from domain.message import IN_NEED, MessageKey, Status
 from domain.occasion import Kind
 from domain.user import UserId
 
@@ -44,6 +44,10 @@ BACKLOG = text(f"""
         ORDER BY {WANTED_AT} LIMIT {BACKLOG_MAX}
     ) due
 """)  # noqa: S608  # the parts are our own literals
+
+
+_LISTED = frozenset((*IN_NEED, Status.CANCELLED, Status.SKIPPED))
+"""What an index lists: how a message ends seldom."""
 
 
 class PostgresMessageReader(MessageReader):
@@ -111,15 +115,22 @@ def page_of(
         query = _before(query, after)
     if len(statuses) > 1:
         parts = [
-            query.where(columns.status == str(status)).order_by(*newest_first).limit(limit).subquery()
+            query.where(_is(status)).order_by(*newest_first).limit(limit).subquery()
             for status in dict.fromkeys(statuses)
         ]
         found = union_all(*(select(part) for part in parts)).subquery()
         of = found.c
         return select(found).order_by(of.occasion_on.desc(), of.user_id.desc(), of.kind.desc()).limit(limit)
     if statuses:
-        query = query.where(columns.status == str(statuses[0]))
+        query = query.where(_is(statuses[0]))
     return query.order_by(*newest_first).limit(limit)
+
+
+def _is(status: Status) -> ColumnElement[bool]:
+    if status in _LISTED:
+        return messages.c.ended == str(status)
+    is_it = messages.c.status == str(status)
+    return is_it if status is Status.SENT else and_(messages.c.ended.is_(None), is_it)
 
 
 def _before(query: Select[Any], key: MessageKey) -> Select[Any]:

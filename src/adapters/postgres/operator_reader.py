@@ -35,7 +35,7 @@ _LATEST_FIRST = "m.due_at DESC, m.occasion_on DESC, m.user_id DESC, m.kind DESC"
 
 def _in_need(status: Status) -> str:
     # As the index has it: the status is a literal, or it would not be found.
-    return f"m.status = '{status}' AND m.reason IS DISTINCT FROM 'operator'"
+    return f"m.ended = '{status}' AND m.reason IS DISTINCT FROM 'operator'"
 
 
 IN_NEED_COUNTS = text(

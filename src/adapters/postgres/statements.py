@@ -9,7 +9,8 @@ from application.ports import Shard
 
 SHARD_OF_ID = "('x' || right(CAST(%s AS text), 4))::bit(16)::int"
 
-OPEN = "m.status IN ('SCHEDULED', 'RETRYING')"
+OPEN = "m.ended IS NULL AND m.status IN ('SCHEDULED', 'RETRYING')"
+"""The index holds all that has not ended: who is being sent stays in it, so that a claim costs no index a thing."""
 WANTED_AT = "coalesce(m.retry_at, m.due_at)"
 """As the index on open messages has it, word for word."""
 
@@ -143,7 +144,11 @@ SETTLE = text(
 
 
 def reap(limit: int, shard: Shard, *, retries: bool) -> str:
-    """Return the statement that ends leases which have run out, by real time."""
+    """Return the statement that ends leases which have run out, by real time.
+
+    No index holds the leases: each claim would pay for it. So this reads whatever is due and has not ended; who
+    calls it takes care that it is not called all the time.
+    """
     used_up = "m.attempt >= CAST(:attempts_max AS integer)" if retries else "true"
     used_up_reason = "attempts-used-up" if retries else "lease-lost"
     return f"""
@@ -151,7 +156,8 @@ def reap(limit: int, shard: Shard, *, retries: bool) -> str:
     lost AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind, {used_up} AS is_last
         FROM messages m
-        WHERE m.status = 'SENDING' AND m.lease_until < clock_timestamp() {in_shard(shard)}
+        WHERE m.ended IS NULL AND {WANTED_AT} <= (SELECT now FROM clock)
+          AND m.status = 'SENDING' AND m.lease_until < clock_timestamp() {in_shard(shard)}
         ORDER BY m.occasion_on, m.user_id, m.kind
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED

@@ -68,6 +68,13 @@ messages = Table(
     Column("user_id", Uuid, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("status", Text, nullable=False),
+    Column(
+        "ended",
+        Text,
+        Computed(
+            "CASE WHEN status NOT IN ('SCHEDULED', 'SENDING', 'RETRYING') THEN status END", persisted=True
+        ),
+    ),
     Column("reason", Text),
     Column("due_at", _instant, nullable=False),
     Column("expires_at", _instant, nullable=False),

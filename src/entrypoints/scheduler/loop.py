@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +26,9 @@ log = structlog.get_logger()
 
 PLAN_EVERY = timedelta(hours=1)
 KEEP_EVERY_S = 2.0
+KEEP_SHARE = 0.05
+"""How much of its time a process looks after the ledger at most: it looks through all that is due."""
+KEEP_WITHIN_S = 60.0
 CLOCK_CHECK_EVERY_S = 60.0
 LOOK_EVERY_S = 5.0
 SLEEP_MAX = timedelta(minutes=5)
@@ -169,7 +173,9 @@ class Scheduler:
         return report
 
     async def _keep_tick(self, stopping: asyncio.Event) -> None:
+        began = time.monotonic()
         report = await in_time(self.keep())
+        took_s = time.monotonic() - began
         if report.changed:
             self.observer.ledger_kept(
                 retrying=report.retrying, unknown=report.unknown, expired=report.expired
@@ -180,7 +186,7 @@ class Scheduler:
             self._poke.set()
             return  # there may be more
         # Leases are of real time, whatever the service's clock shows.
-        await _wait_for(KEEP_EVERY_S, stopping)
+        await _wait_for(keep_pause_s(took_s), stopping)
 
     async def _look_tick(self, stopping: asyncio.Event) -> None:
         was_doubted = self.state.is_clock_doubted
@@ -226,6 +232,11 @@ class Scheduler:
                     await _wait_for(pause_s, stopping)
                 self._failures[job] = failures
                 self.state.failures_in_a_row = max(self._failures.values())
+
+
+def keep_pause_s(took_s: float) -> float:
+    """Return how long to leave the ledger alone after a look at it that took *took_s*."""
+    return min(max(KEEP_EVERY_S, took_s / KEEP_SHARE), KEEP_WITHIN_S)
 
 
 async def _wait_for(seconds: float, stopping: asyncio.Event) -> None:
