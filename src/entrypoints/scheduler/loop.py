@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 PLAN_EVERY = timedelta(hours=1)
 KEEP_EVERY_S = 2.0
-KEEP_SHARE = 0.05
+KEEP_SHARE = 0.1
 """How much of its time a process looks after the ledger at most: it looks through all that is due."""
 KEEP_WITHIN_S = 60.0
 CLOCK_CHECK_EVERY_S = 60.0
