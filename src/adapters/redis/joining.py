@@ -45,7 +45,8 @@ class JoinedLooks:
     async def look(self, place: Place, key: str) -> Look:
         """Return what is there. Raises CacheUnavailable."""
         self._line.refuse_if_open("look")
-        loop = asyncio.get_running_loop()
+        # Who joins others takes their loop: to ask which one runs is a call of the system in Python 3.11.
+        loop = self._waiting[0][2].get_loop() if self._waiting else asyncio.get_running_loop()
         answer: Answer = loop.create_future()
         if not self._waiting and len(self._under_way) < UNDER_WAY_MAX:
             loop.call_soon(self._send)

@@ -24,7 +24,8 @@ class Patience:
 
     async def wait_for(self, work: Awaitable[T]) -> T:
         """Return what comes of *work*; a task waits for one thing at a time. Raises TimeoutError."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("Only a task can wait.")
         self._since[task] = loop.time()
