@@ -14,6 +14,8 @@ from tests.chaos.site import ANSWER_WITHIN_S, Site
 from tests.faults.cluster import Process
 from tests.faults.truth import LOST, connected, until_up
 
+_LOOKS, _LOOK_EVERY_S = 30, 0.5
+
 
 @attrs.define(eq=False)
 class Scene:
@@ -51,8 +53,18 @@ async def pause_process(scene: Scene) -> None:
 
 
 async def pause_process_beyond_its_leases(scene: Scene) -> None:
+    """It wakes up when others have done what it had in hand, as far as they come to it."""
     await _give_it_messages(scene)
-    await _pause(scene, scene.site.lease_s + 2.5, scene.site.lease_s + 5)
+    scene.hit.pause()
+    try:
+        held = await scene.site.ask(ledger.on_their_way)
+        await scene.wait(scene.site.lease_s + 2.5, scene.site.lease_s + 5)
+        for _ in range(_LOOKS):
+            if not await scene.site.ask(lambda connection: ledger.count_open(connection, held)):
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
+    finally:
+        scene.hit.go_on()
 
 
 async def kill_paused_process(scene: Scene) -> None:

@@ -40,6 +40,8 @@ _HURRY = """
     WHERE m.occasion_on = s.occasion_on AND m.user_id = s.user_id AND m.kind = s.kind
 """
 
+_OCCASION = "occasion_on || '.' || lower(kind) || '.' || user_id"
+
 
 @attrs.frozen
 class Row:
@@ -67,6 +69,20 @@ async def hurry(connection: Connection) -> None:
     await connection.execute(_HURRY)
 
 
+async def on_their_way(connection: Connection) -> Sequence[str]:
+    """Return the occasions of the messages that somebody has in hand."""
+    rows = await connection.fetch(f"SELECT {_OCCASION} AS occasion FROM messages WHERE status = 'SENDING'")
+    return [row["occasion"] for row in rows]
+
+
+async def count_open(connection: Connection, occasions: Sequence[str]) -> int:
+    """Return how many of these have not ended."""
+    found: int = await connection.fetchval(
+        f"SELECT count(*) FROM messages WHERE {_OCCASION} = ANY ($1) AND status IN ({_OPEN})", list(occasions)
+    )
+    return found
+
+
 async def resume(connection: Connection) -> None:
     await connection.execute("UPDATE channels SET paused_until = NULL")
 
@@ -85,11 +101,9 @@ async def counts(connection: Connection) -> Mapping[str, int]:
 
 async def read(connection: Connection) -> Mapping[str, Sequence[Row]]:
     """Return the rows of each occasion by its key; there should be one."""
-    rows = await connection.fetch("""
-        SELECT occasion_on || '.' || lower(kind) || '.' || user_id AS occasion, status,
-            extract(epoch FROM due_at)::float8 AS due_at
-        FROM messages
-    """)
+    rows = await connection.fetch(
+        f"SELECT {_OCCASION} AS occasion, status, extract(epoch FROM due_at)::float8 AS due_at FROM messages"
+    )
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(row["occasion"], []).append(Row(row["status"], row["due_at"]))
