@@ -91,10 +91,10 @@ async def _until_sent(engine: AsyncEngine, messages: int) -> None:
         sent = 0
         while sent < messages:
             await asyncio.sleep(1)
-            async with (
-                engine.connect() as connection
-            ):  # of what is counted anyway: to count anew takes from the service
-                counts = {status: number for status, number in await connection.execute(COUNTS)}
+            # Of what is counted anyway: to count anew would take from the service.
+            async with engine.connect() as connection:
+                rows = (await connection.execute(COUNTS)).all()
+            counts = {row.status: row[1] for row in rows}
             sent = counts.get("SENT", 0)
 
 
