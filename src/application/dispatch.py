@@ -11,7 +11,7 @@ import structlog
 from application.deliveries import Delivery, DeliveryChannel, FailedForNow, Outcome, Sent
 from application.errors import StoreUnavailable
 from application.import_ports import REMEMBERED
-from application.ledger import ClaimTerms, SettleReport
+from application.ledger import ClaimTerms, ReapReport, SettleReport
 from application.planning import PlanAnew
 from application.ports import UnitOfWorkFactory
 from domain.brake import Brake, Braked
@@ -155,6 +155,8 @@ class KeepReport:
     retrying: int
     unknown: int
     expired: int
+    has_more_leases: bool = attrs.field(default=False, eq=False)
+    """Whether as many leases had run out as are looked after at once."""
 
     @property
     def changed(self) -> int:
@@ -175,15 +177,23 @@ class KeepLedger:
     retries_unknown: bool = False
     batch_size: int = 1000
 
-    async def __call__(self) -> KeepReport:
+    async def __call__(self, *, reaps: bool = True) -> KeepReport:
+        """Keep it; leases are looked after only if it *reaps*, which reads whatever is due and has not ended."""
         async with self.unit_of_work() as uow:
-            reaped = await uow.messages.reap(
-                self.retry_policy,
-                retries=self.channel.deduplicates or self.retries_unknown,
-                limit=self.batch_size,
-            )
+            reaped = ReapReport(0, 0)
+            if reaps:
+                reaped = await uow.messages.reap(
+                    self.retry_policy,
+                    retries=self.channel.deduplicates or self.retries_unknown,
+                    limit=self.batch_size,
+                )
             ended = await uow.messages.expire(self.batch_size)
-            report = KeepReport(reaped.retrying, reaped.unknown + ended.unknown, ended.expired)
+            report = KeepReport(
+                reaped.retrying,
+                reaped.unknown + ended.unknown,
+                ended.expired,
+                reaped.retrying + reaped.unknown >= self.batch_size,
+            )
             forgotten = await uow.imports.forget_before(await uow.now() - REMEMBERED)
             if report.changed or forgotten:
                 await uow.commit()

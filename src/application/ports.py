@@ -181,7 +181,8 @@ class Messages(Protocol):
     ) -> ReapReport:
         """End up to *limit* leases that have run out: RETRYING at once if it *retries*, else UNKNOWN.
 
-        Also UNKNOWN if the attempts are used up. What was on its way may have arrived, and is marked so.
+        Also UNKNOWN if the attempts are used up. What was on its way may have arrived, and is marked so. Where the
+        service's clock was put back behind the due instant, the lease waits for that. Reads whatever is due.
         """
 
     @abstractmethod

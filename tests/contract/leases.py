@@ -41,6 +41,13 @@ class LeaseContract:
         assert (lost.status, lost.reason, lost.retry_at) == (Status.UNKNOWN, Reason.LEASE_LOST, None)
         assert await adapters.claim() == []
 
+    async def test_a_lost_lease_waits_for_a_clock_that_was_put_back(self, adapters: Adapters) -> None:
+        await on_their_way(adapters)
+        await adapters.set_now(START - timedelta(days=2))
+        assert await adapters.reap(retries=True) == ReapReport(retrying=0, unknown=0)
+        await adapters.set_now(START)
+        assert await adapters.reap(retries=True) == ReapReport(retrying=1, unknown=0)
+
     @pytest.mark.parametrize("retries", (True, False))
     async def test_what_was_on_its_way_may_have_arrived(self, adapters: Adapters, *, retries: bool) -> None:
         [delivery] = await on_their_way(adapters)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.memory.channel import MemoryChannel
+from application.dispatch import KeepReport
 from domain.message import Status
 from entrypoints.scheduler import bounds, loop
 from entrypoints.scheduler.loop import Scheduler
@@ -64,10 +65,23 @@ async def test_a_process_with_another_channel_sends_the_rest_while_one_wants_to_
     assert len(other.channel.reached) == PEOPLE - BATCH
 
 
-@pytest.mark.parametrize(("took_s", "pause_s"), ((0.01, 2.0), (0.2, 2.0), (0.5, 5.0), (60.0, 60.0)))
-def test_a_look_for_lost_leases_that_takes_long_is_seldom(took_s: float, pause_s: float) -> None:
-    """It reads whatever is due and has not ended, which may be much; but a lost lease does not wait for ever."""
-    assert loop.keep_pause_s(took_s) == pytest.approx(pause_s)
+@pytest.mark.parametrize(("has_more", "looks"), ((False, 1), (True, 10)))
+async def test_a_look_for_lost_leases_that_takes_long_is_seldom(
+    monkeypatch: pytest.MonkeyPatch, *, has_more: bool, looks: int
+) -> None:
+    """It reads whatever is due, which may be much, while windows that have passed are ended batch by batch."""
+    looked = []
+
+    async def keep(*, reaps: bool) -> KeepReport:
+        looked.append(reaps)
+        await asyncio.sleep(0.05 if reaps else 0)
+        return KeepReport(retrying=0, unknown=0, expired=1000, has_more_leases=has_more)
+
+    scheduler = scheduler_of(Service())
+    monkeypatch.setattr(scheduler, "keep", keep)
+    for _ in range(10):
+        await scheduler._keep_tick(asyncio.Event())
+    assert looked.count(True) == looks
 
 
 async def _two_channels() -> tuple[Service, Service]:

@@ -44,7 +44,7 @@ _LEDGER = f"""
         CASE WHEN n % 10 < 7 THEN date '2027-01-15' + (n % 50) ELSE date '2027-03-14' END,
         id, 'BIRTHDAY', s.status, d.due_at, d.due_at + interval '24 h', 'Europe/Berlin', 'exact',
         CASE WHEN s.status = 'RETRYING' THEN d.due_at + interval '10 min' END,
-        CASE WHEN s.status = 'SENDING' THEN clock_timestamp() + (n % 100 - 3) * interval '1 min' END,
+        CASE WHEN s.status = 'SENDING' THEN clock_timestamp() + (n / 100 % 7 - 3) * interval '1 min' END,
         '2027-01-01', '2027-01-01', 1
     FROM (SELECT id, (row_number() OVER ())::int AS n FROM users) u
     CROSS JOIN LATERAL (SELECT CASE

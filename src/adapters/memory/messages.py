@@ -139,9 +139,11 @@ class MemoryMessages(Messages):
         now, leases = self._transaction.now, self._transaction.state.leases
         monotonic_s = self._store.monotonic()
         ended: Counter[Status] = Counter()
-        for message in self._first(
-            limit, shard, lambda one: one.key in leases and leases[one.key] <= monotonic_s
-        ):
+
+        def is_lost(one: Message) -> bool:
+            return one.wanted_at <= now and one.key in leases and leases[one.key] <= monotonic_s
+
+        for message in self._first(limit, shard, is_lost):
             lost = _lost(message, now, retries=retries, policy=policy)
             self._transaction.put(lost)
             ended[lost.status] += 1

@@ -26,9 +26,9 @@ log = structlog.get_logger()
 
 PLAN_EVERY = timedelta(hours=1)
 KEEP_EVERY_S = 2.0
-KEEP_SHARE = 0.1
-"""How much of its time a process looks after the ledger at most: it looks through all that is due."""
-KEEP_WITHIN_S = 60.0
+REAP_SHARE = 0.1
+"""How much of its time a process looks for lost leases at most: it looks through all that is due."""
+REAP_WITHIN_S = 30.0
 CLOCK_CHECK_EVERY_S = 60.0
 LOOK_EVERY_S = 5.0
 SLEEP_MAX = timedelta(minutes=5)
@@ -59,6 +59,8 @@ class Scheduler:
     """For what was planned late: today's lists may be computed already."""
     _poke: asyncio.Event = attrs.field(factory=asyncio.Event)
     _failures: dict[str, int] = attrs.field(factory=dict)
+    _reap_from: float = 0.0
+    """When lost leases are looked for again, by the monotonic clock."""
 
     async def wake(self, events: Sequence[Event]) -> None:
         """Look for due messages anew after a commit that changed some; an event handler."""
@@ -174,8 +176,12 @@ class Scheduler:
 
     async def _keep_tick(self, stopping: asyncio.Event) -> None:
         began = time.monotonic()
-        report = await in_time(self.keep())
-        took_s = time.monotonic() - began
+        reaps = began >= self._reap_from
+        report = await in_time(self.keep(reaps=reaps))
+        if reaps:
+            ended = time.monotonic()
+            pause_s = 0 if report.has_more_leases else min((ended - began) / REAP_SHARE, REAP_WITHIN_S)
+            self._reap_from = ended + pause_s
         if report.changed:
             self.observer.ledger_kept(
                 retrying=report.retrying, unknown=report.unknown, expired=report.expired
@@ -186,7 +192,7 @@ class Scheduler:
             self._poke.set()
             return  # there may be more
         # Leases are of real time, whatever the service's clock shows.
-        await _wait_for(keep_pause_s(took_s), stopping)
+        await _wait_for(KEEP_EVERY_S, stopping)
 
     async def _look_tick(self, stopping: asyncio.Event) -> None:
         was_doubted = self.state.is_clock_doubted
@@ -232,11 +238,6 @@ class Scheduler:
                     await _wait_for(pause_s, stopping)
                 self._failures[job] = failures
                 self.state.failures_in_a_row = max(self._failures.values())
-
-
-def keep_pause_s(took_s: float) -> float:
-    """Return how long to leave the ledger alone after a look at it that took *took_s*."""
-    return min(max(KEEP_EVERY_S, took_s / KEEP_SHARE), KEEP_WITHIN_S)
 
 
 async def _wait_for(seconds: float, stopping: asyncio.Event) -> None:

@@ -17,6 +17,21 @@ _NAMES = ("ix_messages_open", "ix_messages_sending", "ix_messages_ended", "ix_me
 
 _UP = (
     *(f"DROP INDEX {name}" for name in _NAMES),
+    # Room for a second copy of each row, before the rows are written anew: in this month and those to come.
+    """
+    DO $$
+    DECLARE
+        partition regclass;
+    BEGIN
+        FOR partition IN
+            SELECT c.oid FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+            WHERE i.inhparent = 'messages'::regclass
+              AND substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \\(''([0-9-]+)''\\)')::date > current_date
+        LOOP
+            EXECUTE format('ALTER TABLE %s SET (fillfactor = 45)', partition);
+        END LOOP;
+    END $$
+    """,
     """
     ALTER TABLE messages ADD COLUMN ended text GENERATED ALWAYS AS (
         CASE WHEN status NOT IN ('SCHEDULED', 'SENDING', 'RETRYING') THEN status END
@@ -35,21 +50,7 @@ _UP = (
     CREATE INDEX ix_messages_in_need ON messages (ended, due_at)
     WHERE ended IN ({_IN_NEED}) AND reason IS DISTINCT FROM 'operator'
     """,
-    # Room for a second copy of each row, in the months that are to come: what is written later has its room already.
-    """
-    DO $$
-    DECLARE
-        partition regclass;
-    BEGIN
-        FOR partition IN
-            SELECT c.oid FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-            WHERE i.inhparent = 'messages'::regclass
-              AND substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \\(''([0-9-]+)''\\)')::date > current_date
-        LOOP
-            EXECUTE format('ALTER TABLE %s SET (fillfactor = 45)', partition);
-        END LOOP;
-    END $$
-    """,
+    "ANALYZE messages",
 )
 _DOWN = (
     "DROP INDEX ix_messages_open",
