@@ -11,7 +11,7 @@ from tests.architecture.sources import PROJECT
 
 def test_each_part_is_listed_with_its_page() -> None:
     listed = re.findall(
-        r"^\| `(\w+)` \|.*\| `(\w+)\.md` \|$",
+        r"^\| `(\w+)` \|.*\| \[(\w+)\.md\]\(\2\.md\) \|$",
         (PROJECT / "docs/benchmarks/README.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
