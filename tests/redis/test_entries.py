@@ -58,6 +58,13 @@ def test_an_entry_that_was_damaged_is_undecodable(key: str, entry: Entry, data: 
         decode(key.encode(), bytes(value))
 
 
+def test_an_empty_entry_that_says_it_is_a_lease_is_undecodable() -> None:
+    """What it is stands outside of the checksum; but a lease has a token."""
+    value = encode_entry("key", Entry(1, b"")).replace(b"E", b"L", 1)
+    with pytest.raises(Undecodable):
+        decode(b"key", value)
+
+
 @given(texts, entries, st.data())
 def test_an_entry_that_was_cut_is_undecodable(key: str, entry: Entry, data: st.DataObject) -> None:
     value = encode_entry(key, entry)

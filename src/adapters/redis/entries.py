@@ -53,7 +53,7 @@ def decode(key: bytes, value: bytes) -> Entry | Lease:
         raise Undecodable
     if kind == _ENTRY:
         return Entry(version, value[begins_at:])
-    if kind == _LEASE and len(value) == begins_at:
+    if kind == _LEASE and len(value) == begins_at and token != _NO_TOKEN:
         try:
             return Lease(token.rstrip(b"\0").decode("ascii"))
         except UnicodeDecodeError as error:
