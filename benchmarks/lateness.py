@@ -22,9 +22,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import migrate, open_engine
-from adapters.postgres.message_counts import COUNTS
+from adapters.postgres.message_reader import PostgresMessageReader
 from benchmarks.database import add_people, database
 from benchmarks.running import COMMAND
+from domain.message import Status
 
 _NINE = datetime(2027, 3, 14, 9, tzinfo=UTC)
 _CHANNELS: dict[str, Sequence[str | Path]] = {
@@ -92,10 +93,7 @@ async def _until_sent(engine: AsyncEngine, messages: int) -> None:
         while sent < messages:
             await asyncio.sleep(1)
             # Of what is counted anyway: to count anew would take from the service.
-            async with engine.connect() as connection:
-                rows = (await connection.execute(COUNTS)).all()
-            counts = {row.status: row[1] for row in rows}
-            sent = counts.get("SENT", 0)
+            sent = (await PostgresMessageReader(engine).counts()).get(Status.SENT, 0)
 
 
 async def _measure_all(numbers: list[int]) -> None:
