@@ -93,30 +93,30 @@ def claim(limit: int, shard: Shard) -> str:
     """  # noqa: S608  # the parts are our own literals
 
 
-# Rows are taken in the order of their keys, one look-up each: the scheduler's connections join in no other way.
-# A literal status would be one of the ledger's alone, and lead through all that is on its way for each outcome.
+# One kind of message of one date at a time: the date, being a parameter, leads to its month before the statement starts.
+# With a date in each row PostgreSQL would look at every month for each of them. Rows are taken in the order of their
+# keys, one look-up each: the scheduler's connections join in no other way. A literal status would be one of the
+# ledger's alone, and lead through all that is on its way for each outcome.
 _SETTLE = """
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     outcome AS MATERIALIZED (
         SELECT *, 'SENDING' AS held FROM unnest({arrays}) AS o ({columns})
-        ORDER BY o.occasion_on, o.user_id, o.kind
+        ORDER BY o.user_id
     ), settled AS (
         UPDATE messages m SET
             {changes}, lease_until = NULL, updated_at = (SELECT now FROM clock)
         FROM outcome o
-        WHERE m.occasion_on = o.occasion_on AND m.user_id = o.user_id AND m.kind = o.kind
+        WHERE m.occasion_on = CAST(:occasion_on AS date) AND m.user_id = o.user_id AND m.kind = CAST(:kind AS text)
           AND m.status = o.held AND m.fence = o.fence
         RETURNING m.status
     )
     SELECT status, count(*) FROM settled GROUP BY status
 """
-_FENCE_ARRAYS = """
-    CAST(:occasion_on AS date[]), CAST(:user_id AS uuid[]), CAST(:kind AS text[]), CAST(:fence AS bigint[])
-"""
+_FENCE_ARRAYS = "CAST(:user_id AS uuid[]), CAST(:fence AS bigint[])"
 SETTLE_SENT = text(
     _SETTLE.format(
         arrays=_FENCE_ARRAYS,
-        columns="occasion_on, user_id, kind, fence",
+        columns="user_id, fence",
         changes="status = 'SENT', reason = NULL, sent_at = (SELECT now FROM clock)",
     )
 )
@@ -127,7 +127,7 @@ SETTLE = text(
             CAST(:status AS text[]), CAST(:reason AS text[]), CAST(:retry_at AS timestamptz[]),
             CAST(:may_have_arrived AS boolean[]), CAST(:uncounted AS integer[])
         """,
-        columns="occasion_on, user_id, kind, fence, status, reason, retry_at, may_have_arrived, uncounted",
+        columns="user_id, fence, status, reason, retry_at, may_have_arrived, uncounted",
         changes="""
             status = CASE
                 WHEN o.reason = 'attempts-used-up' AND (m.may_have_arrived OR o.may_have_arrived) THEN 'UNKNOWN'
