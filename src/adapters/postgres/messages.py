@@ -121,16 +121,7 @@ class PostgresMessages(Messages):
             if cleared == 0:
                 return Claim([])
             allowed = min(allowed, cleared)
-        found = await connection.execute(
-            text(statements.claim(allowed, shard)),
-            {
-                "lease": terms.lease,
-                "default_rule": str(terms.policy.leap_day_rule),
-                "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
-            },
-        )
-        # The driver's own rows, which are there already: SQLAlchemy would make another of each.
-        rows = found.cursor.fetchall()
+        rows = await self._claim(allowed, terms, shard)
         deliveries, stale = read_claim(rows)
         if len(rows) > len(stale):
             self._transaction.tell(MessagesChanged())
@@ -139,6 +130,28 @@ class PostgresMessages(Messages):
             return Claim(deliveries, stale)
         await brake_rows.count(connection, deliveries)
         return Claim(deliveries, stale, cleared=cleared - len(rows) if len(rows) == allowed else 0)
+
+    async def _claim(self, limit: int, terms: ClaimTerms, shard: Shard) -> Sequence[Sequence[Any]]:
+        """Claim one date after the other, beginning with who has waited for longest."""
+        connection = self._transaction.connection
+        values = {
+            "lease": terms.lease,
+            "default_rule": str(terms.policy.leap_day_rule),
+            "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
+        }
+        rows: list[Sequence[Any]] = []
+        dates: list[date] = []
+        while len(rows) < limit:
+            on = await connection.scalar(text(statements.first_due(shard)))
+            if on is None or on in dates:  # once more, if what is there is not owed any more
+                break
+            dates.append(on)
+            found = await connection.execute(
+                text(statements.claim(limit - len(rows), shard)), {**values, "on": on}
+            )
+            # The driver's own rows, which are there already: SQLAlchemy would make another of each.
+            rows += found.cursor.fetchall()
+        return rows
 
     async def settle(
         self,
