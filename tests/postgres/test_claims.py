@@ -1,11 +1,13 @@
 """A claim on a real PostgreSQL, while others write to what it is about to take."""
 
 import asyncio
+from datetime import date
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.postgres import partitions
 from adapters.postgres.database import open_engine
 from tests.contract.people import NINE_IN_BERLIN, born_on_pi_day, message
 from tests.contract.test_postgres import postgres_adapters
@@ -53,6 +55,8 @@ async def test_each_of_two_who_claim_at_once_finds_a_whole_batch_as_long_as_ther
     scheduler_engine = open_engine(engine.url.render_as_string(hide_password=False), by_index=True)
     adapters = await postgres_adapters(scheduler_engine)
     await adapters.set_now(NINE_IN_BERLIN)
+    async with engine.begin() as connection:
+        await partitions.add(connection, date(2026, 6, 1), date(2027, 6, 1))
     people = [born_on_pi_day(f"P{number}") for number in range(_CLAIMS * _BATCH)]
     await adapters.add(*people)
     await adapters.keep(*map(message, people))
