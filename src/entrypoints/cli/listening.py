@@ -45,6 +45,8 @@ def web_server(
             lifespan="on",
             timeout_graceful_shutdown=int(stop_within_s),
             server_header=False,
+            # Else each request begins in a copy of what the start has left, its last transaction too.
+            reset_contextvars=True,
         )
     )
 

@@ -7,6 +7,7 @@ of times a minute was looked through when it was written.
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
+from weakref import ref
 
 import attrs
 from litestar.types import HTTPResponseStartEvent, Scope, Send
@@ -68,13 +69,15 @@ class WholeAnswers(HttpToolsProtocol):
     """uvicorn's protocol, with that extension for every request."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        cycle.scope["extensions"] = {_WHOLE: cast(Any, partial(_write, cycle))}
+        # What is in the scope must not hold the cycle, which holds the scope: only the collector would find them.
+        cycle.scope["extensions"] = {_WHOLE: cast(Any, partial(_write, ref(cycle)))}
         super()._start_asgi_task(cycle, app)
 
 
-def _write(cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> bool:
+def _write(asked: ref[RequestResponseCycle], status: int, head: bytes, body: bytes) -> bool:
     """Write an answer as uvicorn would, unless there is anything that is to be waited for or told with it."""
-    if cycle.response_started or cycle.disconnected or not cycle.keep_alive or cycle.flow.write_paused:
+    cycle = asked()
+    if cycle is None or cycle.response_started or cycle.disconnected or not cycle.keep_alive or cycle.flow.write_paused:
         return False
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
