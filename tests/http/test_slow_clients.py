@@ -4,8 +4,10 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
+import uvicorn
 from structlog.typing import EventDict
 
 from application.statistics import SchedulerState
@@ -117,6 +119,21 @@ async def test_one_connection_may_ask_again_and_again_and_a_slow_second_head_is_
     writer.write(GET[:20])
     assert (await until_closed(reader)).startswith(b"HTTP/1.1 408 ")
     writer.close()
+
+
+async def test_who_asks_nothing_more_is_left_without_a_word(
+    service: Service, state: SchedulerState, logged: list[EventDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uvicorn, "Config", partial(uvicorn.Config, timeout_keep_alive=1))
+    async with serving(use_cases_of(service, state)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(4):
+            writer.write(GET)
+            assert b"HTTP/1.1 200 " in await reader.readuntil(b"\r\n\r\n")
+            await reader.readuntil(b"}")
+            await asyncio.sleep(0.4)
+        assert await until_closed(reader) == b""
+        writer.close()
 
 
 async def test_who_does_not_read_is_left(port: int, service: Service, logged: list[EventDict]) -> None:
