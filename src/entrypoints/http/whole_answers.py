@@ -77,7 +77,13 @@ class WholeAnswers(HttpToolsProtocol):
 def _write(asked: ref[RequestResponseCycle], status: int, head: bytes, body: bytes) -> bool:
     """Write an answer as uvicorn would, unless there is anything that is to be waited for or told with it."""
     cycle = asked()
-    if cycle is None or cycle.response_started or cycle.disconnected or not cycle.keep_alive or cycle.flow.write_paused:
+    if (
+        cycle is None
+        or cycle.response_started
+        or cycle.disconnected
+        or not cycle.keep_alive
+        or cycle.flow.write_paused
+    ):
         return False
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
