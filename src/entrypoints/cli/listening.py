@@ -51,6 +51,7 @@ def web_server(
             lifespan="on",
             timeout_graceful_shutdown=int(stop_within_s),
             server_header=False,
+            # Of two requests that are sent together, the second would begin in the context of the first.
             reset_contextvars=True,
         )
     )
