@@ -78,6 +78,7 @@ class CachedValues(Generic[T]):
 
     def begin(self, key: str) -> Glance | None:
         """Begin to look at *key*, for ``found`` or else for ``read``; None where the cache may not be asked."""
+        refuse_in_transaction()
         place = self._trust.place_of(key)
         if place is None or self._trust.objection(key) is not None:
             return None
