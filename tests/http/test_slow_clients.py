@@ -136,6 +136,21 @@ async def test_who_asks_nothing_more_is_left_without_a_word(
         writer.close()
 
 
+async def test_who_sends_a_body_after_the_answer_and_asks_nothing_more_is_left_too(
+    service: Service, state: SchedulerState, logged: list[EventDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uvicorn, "Config", partial(uvicorn.Config, timeout_keep_alive=1))
+    async with serving(use_cases_of(service, state)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(GET.replace(b"Host:", b"Content-Length: 2\r\nHost:"))
+            assert b"HTTP/1.1 200 " in await reader.readuntil(b"\r\n\r\n")
+            await reader.readuntil(b"}")
+            writer.write(b"{}")
+        assert await until_closed(reader) == b""
+        writer.close()
+
+
 async def test_who_does_not_read_is_left(port: int, service: Service, logged: list[EventDict]) -> None:
     people = {"firstName": "A" * 200, "lastName": "B" * 200, "timezone": "UTC"}
     await service.register_many(
