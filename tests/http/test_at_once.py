@@ -1,6 +1,7 @@
 """A person who is in the cache is shown without a task, on the real server; whatever is no hit goes on in one."""
 
 import asyncio
+import gc
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.slow
 
 T = TypeVar("T")
 WITHIN_S = 10
+HEAD = f"Host: localhost\r\nAuthorization: Bearer {ADMIN.text}\r\n\r\n"
 
 
 @attrs.define(eq=False)
@@ -174,6 +176,39 @@ async def test_what_goes_wrong_without_a_task_is_done_again_in_one(
     assert (answer.status, answer.headers["x-cache"], site.tasks) == (200, "HIT", [ada])
 
 
+async def test_what_goes_wrong_before_there_is_a_task_is_told_by_one(
+    connection: Connection, ada: str, logged: list[EventDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CachedUserReader, "begin", fail)
+        asked = "".join(f"GET {path} HTTP/1.1\r\n{HEAD}" for path in (ada, "/health/live", ada))
+        connection.writer.write(asked.encode())
+        async with asyncio.timeout(WITHIN_S):
+            answers = [await connection._answer(has_body=True) for _ in range(3)]
+    assert [answer.status for answer in answers] == [500, 200, 500]
+    assert answers[0].headers["content-type"] == "application/problem+json"
+    assert [line["status"] for line in logged if line["event"] == "request_served"] == [500, 200, 500]
+    assert (await connection.ask(f"GET {ada}")).headers["x-cache"] == "HIT"
+
+
+async def test_who_has_left_leaves_nothing_to_the_collector(site: Site, ada: str) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            other = await site.opened()
+            assert (await other.ask(f"GET {ada}")).headers["x-cache"] == "HIT"
+            other.writer.close()
+            await other.writer.wait_closed()
+            await asyncio.sleep(0.05)
+        assert sum(isinstance(one, RequestResponseCycle) for one in gc.get_objects()) == 1, "that of Ada"
+    finally:
+        gc.enable()
+
+
 async def test_a_key_that_was_revoked_is_refused_as_soon_as_by_the_route(
     site: Site, connection: Connection, ada: str
 ) -> None:
@@ -233,12 +268,29 @@ async def test_a_process_that_begins_to_leave_meanwhile_lets_go_of_who_asks(
     assert await connection.reader.read() == b""
 
 
+async def test_a_process_that_stops_meanwhile_waits_for_who_is_shown_without_a_task(
+    site: Site, ada: str
+) -> None:
+    ending = serving(site.use_cases)
+    port = await ending.__aenter__()
+    last = Connection(*await asyncio.open_connection("127.0.0.1", port))
+    site.around = stop = Stop("look")
+    async with stop.stopped(last.ask(f"GET {ada}")) as asking:
+        stopped = stop.beside(ending.__aexit__(None, None, None))
+        await asyncio.sleep(0.5)
+        assert not stopped.done()
+    answer = await asking
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
+    assert await last.reader.read() == b""
+    await stopped
+    last.writer.close()
+
+
 async def test_requests_that_are_sent_together_are_answered_in_their_order(
     site: Site, connection: Connection, ada: str
 ) -> None:
-    head = f"Host: localhost\r\nAuthorization: Bearer {ADMIN.text}\r\n\r\n"
     asked = [ada, "/health/live", ada, ada, f"{ada}?x=1", ada]
-    connection.writer.write("".join(f"GET {path} HTTP/1.1\r\n{head}" for path in asked).encode())
+    connection.writer.write("".join(f"GET {path} HTTP/1.1\r\n{HEAD}" for path in asked).encode())
     async with asyncio.timeout(WITHIN_S):
         answers = [await connection._answer(has_body=True) for _ in asked]
     assert [answer.status for answer in answers] == [200, 200, 200, 200, 422, 200]

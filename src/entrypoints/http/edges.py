@@ -73,7 +73,10 @@ class Edges:
             return False
         started_s = time.perf_counter()
         user_id, headers = asked
-        begun = self._short_cut.begin(user_id, headers)
+        try:
+            begun = self._short_cut.begin(user_id, headers)
+        except Exception:  # noqa: BLE001  # the task meets it again, and tells it
+            return False
         if begun is None:
             return False
         request_id = _request_id(headers.get(b"x-request-id"))

@@ -104,5 +104,11 @@ def _write(asked: ref[RequestResponseCycle], status: int, head: bytes, body: byt
     date = b"".join([b"%b: %b\r\n" % line for line in cycle.default_headers])
     cycle.transport.write(b"".join((STATUS_LINE[status], date, head, b"\r\n", body)))
     cycle.message_event.set()
-    cycle.on_response()
+    # As uvicorn lets its tasks do: what the cycle holds holds the cycle.
+    on_response, cycle.on_response = cycle.on_response, _nothing
+    on_response()
     return True
+
+
+def _nothing() -> None:
+    """Stand where something has been called that is called once."""
