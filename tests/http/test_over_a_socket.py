@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, get_contextvars
 from structlog.typing import EventDict
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -233,6 +233,23 @@ async def test_a_request_begins_with_nothing_that_the_start_has_left(
             await registered(connection)
             connection.writer.close()
     assert [("request_id" in line, "job" in line) for line in logged] == [(True, False)]
+
+
+async def test_of_two_that_are_sent_together_the_second_begins_with_nothing_of_the_first(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun_with: list[dict[str, Any]] = []
+    run_asgi = RequestResponseCycle.run_asgi
+
+    async def noting(cycle: RequestResponseCycle, app: Any) -> None:
+        begun_with.append(get_contextvars())
+        await run_asgi(cycle, app)
+
+    monkeypatch.setattr(RequestResponseCycle, "run_asgi", noting)
+    connection.writer.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2)
+    async with asyncio.timeout(WITHIN_S):
+        assert [(await connection._answer(has_body=True)).status for _ in range(2)] == [200, 200]
+    assert begun_with == [{}, {}]
 
 
 async def test_who_wants_the_connection_to_end_is_told_that_it_does(connection: Connection) -> None:

@@ -11,7 +11,9 @@ import uvicorn
 from structlog.typing import EventDict
 
 from application.statistics import SchedulerState
+from entrypoints.http.slow_clients import ImpatientProtocol
 from tests.http.serving import lose_patience, serving
+from tests.http.test_over_a_socket import Connection, registered
 from tests.http.world import ADA, AS_ADMIN, use_cases_of
 from tests.use_cases.service import Service
 
@@ -149,6 +151,26 @@ async def test_who_sends_a_body_after_the_answer_and_asks_nothing_more_is_left_t
             writer.write(b"{}")
         assert await until_closed(reader) == b""
         writer.close()
+
+
+async def test_who_reads_late_is_waited_for_before_an_answer_in_one_piece(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ImpatientProtocol] = []
+    connected = ImpatientProtocol.connection_made
+    monkeypatch.setattr(
+        ImpatientProtocol, "connection_made", lambda self, to: [made.append(self), connected(self, to)]
+    )
+    connection = Connection(*await asyncio.open_connection("127.0.0.1", port))
+    user = await registered(connection)
+    made[0].pause_writing()
+    asking = asyncio.create_task(connection.ask(f"GET {user}", body=b" " * 70_000))
+    await asyncio.sleep(0.1)
+    assert (asking.done(), made[0].flow.read_paused) == (False, True), "and of the body, enough has come"
+    made[0].resume_writing()
+    assert (await asking).status == 200
+    assert (await connection.ask(f"GET {user}")).status == 200
+    connection.writer.close()
 
 
 async def test_who_does_not_read_is_left(port: int, service: Service, logged: list[EventDict]) -> None:
