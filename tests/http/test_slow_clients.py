@@ -158,9 +158,12 @@ async def test_who_reads_late_is_waited_for_before_an_answer_in_one_piece(
 ) -> None:
     made: list[ImpatientProtocol] = []
     connected = ImpatientProtocol.connection_made
-    monkeypatch.setattr(
-        ImpatientProtocol, "connection_made", lambda self, to: [made.append(self), connected(self, to)]
-    )
+
+    def noting(protocol: ImpatientProtocol, transport: asyncio.Transport) -> None:
+        made.append(protocol)
+        connected(protocol, transport)
+
+    monkeypatch.setattr(ImpatientProtocol, "connection_made", noting)
     connection = Connection(*await asyncio.open_connection("127.0.0.1", port))
     user = await registered(connection)
     made[0].pause_writing()
