@@ -16,6 +16,10 @@ from adapters.embedded.servers import embedded_postgres
 from adapters.postgres.tables import messages
 
 
+SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
+"""As a server has them that is not left as it was installed; else checkpoints come in the middle of a run."""
+
+
 @contextlib.asynccontextmanager
 async def database() -> AsyncIterator[str]:
     """Lend the address of a durable PostgreSQL of its own."""
@@ -24,7 +28,7 @@ async def database() -> AsyncIterator[str]:
         DataFolder(Path(folder) / "data") as data,
     ):
         _folders.append(folder)
-        async with embedded_postgres(data) as url:
+        async with embedded_postgres(data, settings=SETTINGS) as url:
             yield url
 
 

@@ -67,14 +67,27 @@ class _Claimer:
     shard: Shard
 
     async def claim(self) -> Sequence[asyncpg.Record]:
+        first = await _carried_out(self.connection, text(statements.first_due(self.shard)), {})
+        if not first:
+            return []
         claim = text(statements.claim(_BATCH, self.shard))
-        values = {"lease": timedelta(seconds=15), "default_rule": "feb28", "domains": None}
+        values = {
+            "on": first[0]["occasion_on"],
+            "lease": timedelta(seconds=15),
+            "default_rule": "feb28",
+            "domains": None,
+        }
         return await _carried_out(self.connection, claim, values)
 
     async def complete(self, claimed: Sequence[asyncpg.Record]) -> int:
-        names = ("occasion_on", "user_id", "kind", "fence")
-        arrays = {name: [row[name] for row in claimed] for name in names}
-        settled = await _carried_out(self.connection, statements.SETTLE_SENT, arrays)
+        """Write them down as sent; all are birthdays of one date."""
+        values = {
+            "occasion_on": claimed[0]["occasion_on"],
+            "kind": claimed[0]["kind"],
+            "user_id": [row["user_id"] for row in claimed],
+            "fence": [row["fence"] for row in claimed],
+        }
+        settled = await _carried_out(self.connection, statements.SETTLE_SENT, values)
         return sum(row["count"] for row in settled)
 
 

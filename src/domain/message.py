@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import attrs
@@ -124,8 +124,7 @@ _KEY = re.compile(
 _KEY_HELP = "A key looks like 2027-03-14.birthday.<user id>."
 
 
-@attrs.frozen(order=True)
-class MessageKey:
+class MessageKey(NamedTuple):
     """The identity of a message for ever, and its idempotency key: (user, kind, occasion date)."""
 
     occasion_on: date

@@ -118,9 +118,7 @@ class OperatorContract:
             overdue(bob, 3, status=Status.RETRYING, retry_at=retry_at),
             overdue(cy, 4, status=Status.RETRYING, retry_at=START),
             overdue(dee, 24),
-            overdue(
-                dee, 1, status=Status.SENDING, key=attrs.evolve(overdue(dee, 1).key, kind=Kind.ANNIVERSARY)
-            ),
+            overdue(dee, 1, status=Status.SENDING, key=overdue(dee, 1).key._replace(kind=Kind.ANNIVERSARY)),
         )
 
         def late(hours: int, at: datetime, *, is_waiting: bool) -> DueGroup:

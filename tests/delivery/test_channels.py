@@ -6,7 +6,6 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
-import attrs
 import pytest
 
 from adapters.delivery.console import ConsoleChannel
@@ -74,7 +73,7 @@ class TestMaildir(ChannelContract):
         await channel.send_many([one])
         name = str(one.key)
         (folder / "new" / name).rename(folder / "cur" / f"{name}:2,S")
-        assert await channel.send_many([attrs.evolve(one, fence=2, attempt=2)]) == [Sent()]
+        assert await channel.send_many([one._replace(fence=2, attempt=2)]) == [Sent()]
         assert len(mails(folder)) == 1
 
     async def test_a_name_that_would_write_its_own_headers_is_refused(

@@ -80,7 +80,7 @@ async def test_a_mail_is_handed_over_however_the_server_is_talked_to(tls: str) -
 async def test_every_attempt_is_the_same_mail(channel: SmtpChannel, postbox: Postbox) -> None:
     one = delivery()
     await channel.send_many([one])
-    await channel.send_many([attrs.evolve(one, fence=2, attempt=2)])
+    await channel.send_many([one._replace(fence=2, attempt=2)])
     first, second = postbox.mails
     assert first.original_content == second.original_content
 
@@ -277,7 +277,7 @@ class TestAddressesAndNames:
         self, channel: SmtpChannel, postbox: Postbox, where: str, evil: str
     ) -> None:
         good = Recipient("Jo", "Crlf", "jo@example.com")
-        forged = attrs.evolve(good, **{where: getattr(good, where) + evil})
+        forged = good._replace(**{where: getattr(good, where) + evil})
         [outcome, other] = await channel.send_many([delivery(recipient=forged), delivery()])
         assert isinstance(outcome, FailedForGood)
         assert other == Sent()

@@ -23,7 +23,7 @@ LINKS = Links(lambda: b"k" * 32, "https://birthdays.example.com/app")
 
 
 def letter() -> Delivery:
-    return attrs.evolve(delivery(), recipient=Recipient("Ada", "King", "ada@example.com", 3))
+    return delivery()._replace(recipient=Recipient("Ada", "King", "ada@example.com", 3))
 
 
 def write(links: Links = LINKS, language: str = "en") -> WriteText:

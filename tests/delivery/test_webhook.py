@@ -132,7 +132,7 @@ async def test_while_one_secret_follows_another_both_sign(inbox: Inbox) -> None:
 async def test_every_attempt_says_the_same(channel: WebhookChannel, inbox: Inbox) -> None:
     one = delivery()
     await channel.send_many([one])
-    await channel.send_many([attrs.evolve(one, fence=2, attempt=2)])
+    await channel.send_many([one._replace(fence=2, attempt=2)])
     first, second = inbox.posts
     assert first.body == second.body
     assert first.headers["webhook-id"] == second.headers["webhook-id"]

@@ -266,7 +266,7 @@ def test_a_birthday_moved_there_and_back_is_greeted_once() -> None:
     now = utc("2027-03-15T03:00")
     history = in_status(planned(ada(), BEFORE), Status.RETRYING, retry_at=now)
     other = attrs.evolve(
-        history[0], key=attrs.evolve(history[0].key, occasion_on=date(2027, 3, 15)), status=Status.SENT
+        history[0], key=history[0].key._replace(occasion_on=date(2027, 3, 15)), status=Status.SENT
     )
     (message,) = plan_user(ada(), [*history, other], POLICY, now)
     assert (message.key, message.status, message.reason) == (

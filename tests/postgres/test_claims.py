@@ -1,11 +1,14 @@
 """A claim on a real PostgreSQL, while others write to what it is about to take."""
 
 import asyncio
+from datetime import date
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.postgres import partitions
+from adapters.postgres.database import open_engine
 from tests.contract.people import NINE_IN_BERLIN, born_on_pi_day, message
 from tests.contract.test_postgres import postgres_adapters
 
@@ -16,6 +19,8 @@ _SLOW_CLOCK = f"""
     CREATE OR REPLACE FUNCTION service_now() RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
     BEGIN PERFORM pg_sleep(0.5); RETURN timestamptz '{NINE_IN_BERLIN.isoformat()}'; END $$
 """
+_CLAIMS = 40
+_BATCH = 25
 _ASLEEP = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
 
 
@@ -41,3 +46,25 @@ async def test_what_others_change_while_a_claim_begins_is_claimed_once_as_it_is_
     claimed = [*await claiming, *await adapters.claim()]
     assert [(one.key.user_id, one.attempt, one.fence) for one in claimed] == [(ada.id, 5, 7)]
     assert await adapters.claim() == []
+
+
+async def test_each_of_two_who_claim_at_once_finds_a_whole_batch_as_long_as_there_is_one(
+    engine: AsyncEngine,
+) -> None:
+    """What another has just taken is passed over; a claim that brought nothing would end a lane too early."""
+    scheduler_engine = open_engine(engine.url.render_as_string(hide_password=False), by_index=True)
+    adapters = await postgres_adapters(scheduler_engine)
+    await adapters.set_now(NINE_IN_BERLIN)
+    async with engine.begin() as connection:
+        await partitions.add(connection, date(2026, 6, 1), date(2027, 6, 1))
+    people = [born_on_pi_day(f"P{number}") for number in range(_CLAIMS * _BATCH)]
+    await adapters.add(*people)
+    await adapters.keep(*map(message, people))
+
+    async def lane() -> list[int]:
+        return [len(await adapters.claim(_BATCH)) for _ in range(_CLAIMS // 2)]
+
+    first, second = await asyncio.gather(lane(), lane())
+    assert first == second == [_BATCH] * (_CLAIMS // 2)
+    assert await adapters.claim() == []
+    await scheduler_engine.dispose()

@@ -1,12 +1,15 @@
 """What somebody writes by hand is told by Python, or refused: one row that cannot be read would stop a whole batch."""
 
+import itertools
+from datetime import UTC, datetime, timedelta, timezone
+
 import attrs
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.postgres.database import constraint_name
+from adapters.postgres.database import constraint_name, open_engine
 from application.ledger import ClaimTerms
 from tests.contract.adapters import TERMS, Adapters
 from tests.contract.people import born_on_pi_day, message
@@ -69,3 +72,26 @@ async def test_a_channel_that_is_paused_for_ever_is_paused_for_long(
     assert claim.pause.days >= 364
     [paused] = await adapters.operator_reader.paused_channels()
     assert paused.pause.days >= 364
+
+
+async def test_the_scheduler_reads_and_writes_instants_as_everybody_does(engine: AsyncEngine) -> None:
+    """Its connections have a codec of their own."""
+    scheduler_engine = open_engine(engine.url.render_as_string(hide_password=False), by_index=True)
+    instants = [
+        datetime(2, 1, 1, tzinfo=UTC),
+        datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(2027, 3, 28, 3, 30, 0, 1, tzinfo=timezone(timedelta(hours=5, minutes=45))),
+        datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    ]
+    values = {"instants": [*instants, None]}
+    for asking, asked in itertools.permutations((engine, scheduler_engine)):
+        async with asking.connect() as connection, asked.connect() as other:
+            written = await connection.scalar(
+                text("SELECT CAST(CAST(:instants AS timestamptz[]) AS text)"), values
+            )
+            read = await other.scalar(
+                text("SELECT CAST(CAST(:written AS text) AS timestamptz[])"), {"written": written}
+            )
+        assert read == [*instants, None]
+        assert {one.tzinfo for one in read[:-1]} == {UTC}
+    await scheduler_engine.dispose()

@@ -107,8 +107,9 @@ async def _fill(engine: AsyncEngine) -> None:
         await connection.execute(text("VACUUM (ANALYZE) messages, users"))
 
 
-_CLAIM = {"lease": timedelta(seconds=15), "default_rule": "feb28", "domains": None}
+_CLAIM = {"on": PI_DAY, "lease": timedelta(seconds=15), "default_rule": "feb28", "domains": None}
 _STATEMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "first due": (statements.first_due(ALL_SHARDS), {}),
     "claim": (statements.claim(_BATCH, ALL_SHARDS), _CLAIM),
     "claim of a shard": (statements.claim(_BATCH, Shard(1, 4)), _CLAIM),
     "reap": (statements.reap(_BATCH, ALL_SHARDS, retries=True), {"attempts_max": 12}),
@@ -175,14 +176,15 @@ async def test_an_outcome_costs_a_look_up_by_its_key_whatever_the_statistics_say
         found = await connection.execute(
             text(
                 "UPDATE messages SET status = 'SENDING' WHERE status = 'SCHEDULED'"
-                " RETURNING occasion_on, user_id, kind, fence"
+                " AND occasion_on = '2027-03-14' AND kind = 'BIRTHDAY' RETURNING user_id, fence"
             )
         )
         rows = found.all()[:_BATCH]
+    assert len(rows) == _BATCH
     fenced = {
-        "occasion_on": [row.occasion_on for row in rows],
+        "occasion_on": PI_DAY,
+        "kind": "BIRTHDAY",
         "user_id": [row.user_id for row in rows],
-        "kind": [row.kind for row in rows],
         "fence": [row.fence for row in rows],
     }
     outcomes = {

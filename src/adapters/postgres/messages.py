@@ -30,6 +30,7 @@ from application.ports import ALL_SHARDS, Messages, Shard
 from domain.due import SendPolicy, ZoneRow
 from domain.events import MessagesChanged
 from domain.message import Message, MessageKey, Reason, RetryPolicy, Status
+from domain.occasion import Kind
 from domain.user import UserId
 
 _UNIQUE_VIOLATION = "23505"
@@ -73,7 +74,7 @@ class PostgresMessages(Messages):
         rows = await self._transaction.connection.execute(
             select(messages)
             .where(messages.c.user_id == text("ANY(CAST(:user_ids AS uuid[]))"))
-            .order_by(messages.c.occasion_on, messages.c.user_id, messages.c.kind)
+            .order_by(messages.c.occasion_on, messages.c.kind, messages.c.user_id)
             .with_for_update(key_share=True),
             {"user_ids": list(user_ids)},
         )
@@ -120,16 +121,7 @@ class PostgresMessages(Messages):
             if cleared == 0:
                 return Claim([])
             allowed = min(allowed, cleared)
-        found = await connection.execute(
-            text(statements.claim(allowed, shard)),
-            {
-                "lease": terms.lease,
-                "default_rule": str(terms.policy.leap_day_rule),
-                "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
-            },
-        )
-        # The driver's own rows, which are there already: SQLAlchemy would make another of each.
-        rows = found.cursor.fetchall()
+        rows = await self._claim(allowed, terms, shard)
         deliveries, stale = read_claim(rows)
         if len(rows) > len(stale):
             self._transaction.tell(MessagesChanged())
@@ -138,6 +130,28 @@ class PostgresMessages(Messages):
             return Claim(deliveries, stale)
         await brake_rows.count(connection, deliveries)
         return Claim(deliveries, stale, cleared=cleared - len(rows) if len(rows) == allowed else 0)
+
+    async def _claim(self, limit: int, terms: ClaimTerms, shard: Shard) -> Sequence[Sequence[Any]]:
+        """Claim one date after the other, beginning with who has waited for longest."""
+        connection = self._transaction.connection
+        values = {
+            "lease": terms.lease,
+            "default_rule": str(terms.policy.leap_day_rule),
+            "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
+        }
+        rows: list[Sequence[Any]] = []
+        dates: list[date] = []
+        while len(rows) < limit:
+            on = await connection.scalar(text(statements.first_due(shard)))
+            if on is None or on in dates:  # once more, if what is there is not owed any more
+                break
+            dates.append(on)
+            found = await connection.execute(
+                text(statements.claim(limit - len(rows), shard)), {**values, "on": on}
+            )
+            # The driver's own rows, which are there already: SQLAlchemy would make another of each.
+            rows += found.cursor.fetchall()
+        return rows
 
     async def settle(
         self,
@@ -148,33 +162,43 @@ class PostgresMessages(Messages):
     ) -> SettleReport:
         if not outcomes:
             return SettleReport({}, 0)
-        deliveries = [delivery for delivery, _ in outcomes]
-        if shard.of > 1 and not all(shard.holds(delivery.key.user_id) for delivery in deliveries):
+        if shard.of > 1 and not all(shard.holds(delivery.key.user_id) for delivery, _ in outcomes):
             raise ValueError("An outcome is of another shard than it is settled in.")
-        arrays: dict[str, list[Any]] = {
-            "occasion_on": [delivery.key.occasion_on for delivery in deliveries],
-            "user_id": [delivery.key.user_id for delivery in deliveries],
-            "kind": [delivery.key.kind.value for delivery in deliveries],
-            "fence": [delivery.fence for delivery in deliveries],
-        }
-        statement = statements.SETTLE_SENT
-        if not all(isinstance(outcome, Sent) for _, outcome in outcomes):
-            statement = statements.SETTLE
-            now = await self._transaction.now()
-            verdicts = [_verdict(delivery, outcome, policy, now) for delivery, outcome in outcomes]
-            arrays["status"] = [verdict.status.value for verdict in verdicts]
-            arrays["reason"] = [verdict.reason for verdict in verdicts]
-            arrays["retry_at"] = [verdict.retry_at for verdict in verdicts]
-            arrays["may_have_arrived"] = [verdict.may_have_arrived for verdict in verdicts]
-            arrays["uncounted"] = [int(verdict.is_uncounted) for verdict in verdicts]
-        rows = await self._transaction.connection.execute(statement, arrays)
-        settled = Counter({Status(status): count for status, count in rows})
+        alike: dict[tuple[date, Kind], list[tuple[Delivery, Outcome]]] = {}
+        for pair in outcomes:
+            key = pair[0].key
+            alike.setdefault((key.occasion_on, key.kind), []).append(pair)
+        settled: Counter[Status] = Counter()
+        for (on, kind), part in sorted(alike.items()):  # as everybody locks them who locks more than one
+            settled += await self._settle(on, kind, part, policy)
         if settled:
             self._transaction.tell(MessagesChanged())
         pause = pause_asked((outcome for _, outcome in outcomes), policy)
         if pause is not None:
             await channel_rows.pause(self._transaction.connection, channel, pause)
         return SettleReport(settled, len(outcomes) - settled.total())
+
+    async def _settle(
+        self, on: date, kind: Kind, outcomes: Sequence[tuple[Delivery, Outcome]], policy: RetryPolicy
+    ) -> Counter[Status]:
+        values: dict[str, Any] = {
+            "occasion_on": on,
+            "kind": kind.value,
+            "user_id": [delivery.key.user_id for delivery, _ in outcomes],
+            "fence": [delivery.fence for delivery, _ in outcomes],
+        }
+        statement = statements.SETTLE_SENT
+        if not all(isinstance(outcome, Sent) for _, outcome in outcomes):
+            statement = statements.SETTLE
+            now = await self._transaction.now()
+            verdicts = [_verdict(delivery, outcome, policy, now) for delivery, outcome in outcomes]
+            values["status"] = [verdict.status.value for verdict in verdicts]
+            values["reason"] = [verdict.reason for verdict in verdicts]
+            values["retry_at"] = [verdict.retry_at for verdict in verdicts]
+            values["may_have_arrived"] = [verdict.may_have_arrived for verdict in verdicts]
+            values["uncounted"] = [int(verdict.is_uncounted) for verdict in verdicts]
+        rows = await self._transaction.connection.execute(statement, values)
+        return Counter({Status(status): count for status, count in rows})
 
     async def reap(
         self, policy: RetryPolicy, *, retries: bool, limit: int, shard: Shard = ALL_SHARDS

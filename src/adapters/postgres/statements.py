@@ -1,6 +1,7 @@
 """The ledger's statements: set-based, statuses as literals so that the partial indexes are found.
 
-Rows are locked in key order wherever more than one is, so that no two transactions wait for each other.
+Rows of several people are locked in the order of date, kind and person by whoever waits for them, so that no two
+transactions wait for each other.
 """
 
 from sqlalchemy import text
@@ -22,25 +23,38 @@ def in_shard(shard: Shard) -> str:
     return f"AND {SHARD_OF_ID % 'm.user_id'} % {int(shard.of)} = {int(shard.number)}"
 
 
+def first_due(shard: Shard) -> str:
+    """Return the statement that locks one of those who have waited for longest, and tells the date to claim."""
+    return f"""
+    SELECT m.occasion_on FROM messages m
+    WHERE {OPEN} AND {WANTED_AT} <= (SELECT service_now()) AND m.expires_at > (SELECT service_now())
+      {in_shard(shard)}
+    ORDER BY {WANTED_AT}
+    LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED
+    """  # noqa: S608  # the parts are our own literals
+
+
 def claim(limit: int, shard: Shard) -> str:
-    """Return the statement that claims up to *limit* messages whose instant has come.
+    """Return the statement that claims up to *limit* messages of one date whose instant has come.
 
     The limit is a literal as well: a bound one may cost the index. Materialized, or the locking subquery
     might run again and lock more rows than the limit. Users are read without a lock: who changes one locks
     their open messages afterwards, and finds them claimed or is found by the claim.
 
-    What is locked stays where it is, and is found again there instead of by its key. A row that somebody has
-    changed since the statement began is elsewhere: it is left to the next claim.
+    The date is a parameter: with it PostgreSQL knows the month before it starts, and looks at no other for any of the
+    rows. It must not be asked of each row as well: months that are left out twice, at the start and then for a row,
+    are none at all in PostgreSQL 18 once it has looked anew at a row that another claim had just taken.
     """
     return f"""
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     due AS MATERIALIZED (
-        SELECT m.ctid AS place, m.occasion_on, m.user_id, m.kind, m.timezone, m.reason, m.may_have_arrived
+        SELECT m.occasion_on, m.user_id, m.kind, m.timezone, m.reason, m.may_have_arrived
         FROM messages m
         WHERE {OPEN}
           AND {WANTED_AT} <= (SELECT now FROM clock)
           AND m.expires_at > (SELECT now FROM clock)
-          {in_shard(shard)}
+          AND m.occasion_on = CAST(:on AS date) {in_shard(shard)}
         ORDER BY {WANTED_AT}
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
@@ -79,7 +93,8 @@ def claim(limit: int, shard: Shard) -> str:
             retry_at = NULL,
             updated_at = (SELECT now FROM clock)
         FROM judged j
-        WHERE m.occasion_on = j.occasion_on AND m.ctid = j.place AND j.verdict IS NOT NULL
+        WHERE m.occasion_on = CAST(:on AS date) AND m.user_id = j.user_id AND m.kind = j.kind
+          AND j.verdict IS NOT NULL
         RETURNING m.occasion_on, m.user_id, m.kind, m.fence, m.attempt, m.due_at, m.expires_at, m.years,
             m.status, j.first_name, j.last_name, j.email, j.link_nonce
     )
@@ -93,30 +108,30 @@ def claim(limit: int, shard: Shard) -> str:
     """  # noqa: S608  # the parts are our own literals
 
 
-# Rows are taken in the order of their keys, one look-up each: the scheduler's connections join in no other way.
-# A literal status would be one of the ledger's alone, and lead through all that is on its way for each outcome.
+# One kind of message of one date at a time: the date, being a parameter, leads to its month before the statement starts.
+# With a date in each row PostgreSQL would look at every month for each of them. Rows are taken in the order of their
+# keys, one look-up each: the scheduler's connections join in no other way. A literal status would be one of the
+# ledger's alone, and lead through all that is on its way for each outcome.
 _SETTLE = """
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     outcome AS MATERIALIZED (
         SELECT *, 'SENDING' AS held FROM unnest({arrays}) AS o ({columns})
-        ORDER BY o.occasion_on, o.user_id, o.kind
+        ORDER BY o.user_id
     ), settled AS (
         UPDATE messages m SET
             {changes}, lease_until = NULL, updated_at = (SELECT now FROM clock)
         FROM outcome o
-        WHERE m.occasion_on = o.occasion_on AND m.user_id = o.user_id AND m.kind = o.kind
+        WHERE m.occasion_on = CAST(:occasion_on AS date) AND m.user_id = o.user_id AND m.kind = CAST(:kind AS text)
           AND m.status = o.held AND m.fence = o.fence
         RETURNING m.status
     )
     SELECT status, count(*) FROM settled GROUP BY status
 """
-_FENCE_ARRAYS = """
-    CAST(:occasion_on AS date[]), CAST(:user_id AS uuid[]), CAST(:kind AS text[]), CAST(:fence AS bigint[])
-"""
+_FENCE_ARRAYS = "CAST(:user_id AS uuid[]), CAST(:fence AS bigint[])"
 SETTLE_SENT = text(
     _SETTLE.format(
         arrays=_FENCE_ARRAYS,
-        columns="occasion_on, user_id, kind, fence",
+        columns="user_id, fence",
         changes="status = 'SENT', reason = NULL, sent_at = (SELECT now FROM clock)",
     )
 )
@@ -127,7 +142,7 @@ SETTLE = text(
             CAST(:status AS text[]), CAST(:reason AS text[]), CAST(:retry_at AS timestamptz[]),
             CAST(:may_have_arrived AS boolean[]), CAST(:uncounted AS integer[])
         """,
-        columns="occasion_on, user_id, kind, fence, status, reason, retry_at, may_have_arrived, uncounted",
+        columns="user_id, fence, status, reason, retry_at, may_have_arrived, uncounted",
         changes="""
             status = CASE
                 WHEN o.reason = 'attempts-used-up' AND (m.may_have_arrived OR o.may_have_arrived) THEN 'UNKNOWN'
@@ -158,7 +173,7 @@ def reap(limit: int, shard: Shard, *, retries: bool) -> str:
         FROM messages m
         WHERE m.ended IS NULL AND {WANTED_AT} <= (SELECT now FROM clock)
           AND m.status = 'SENDING' AND m.lease_until < clock_timestamp() {in_shard(shard)}
-        ORDER BY m.occasion_on, m.user_id, m.kind
+        ORDER BY {WANTED_AT}
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
     )
