@@ -15,7 +15,6 @@ from adapters.embedded.data_folder import DataFolder
 from adapters.embedded.servers import embedded_postgres
 from adapters.postgres.tables import messages
 
-
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 """As a server has them that is not left as it was installed; else checkpoints come in the middle of a run."""
 
