@@ -4,10 +4,12 @@ A look is remembered for a second, which is how long the lease of a process on t
 of what is written meanwhile, as the server's invalidation push would have to: with that it can only be slower.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
+from functools import partial
 
-from adapters.redis.joining import JoinedLooks
+from adapters.redis.joining import Answer, JoinedLooks
 from application.cache_ports import Entry, Look, Place
 from entrypoints.cli.main import main
 
@@ -17,17 +19,23 @@ _copies: OrderedDict[tuple[Place, str], tuple[Look, float]] = OrderedDict()
 _look_there = JoinedLooks.look
 
 
-async def _look(self: JoinedLooks, place: Place, key: str) -> Look:
+def _look(self: JoinedLooks, place: Place, key: str) -> Answer:
     copy = _copies.get((place, key))
     if copy is not None and time.monotonic() < copy[1]:
         self.hits += 1
-        return copy[0]
-    look = await _look_there(self, place, key)
-    if isinstance(look.held, Entry):
-        _copies[place, key] = look, time.monotonic() + _KEPT_S
+        known: Answer = asyncio.get_running_loop().create_future()
+        known.set_result(copy[0])
+        return known
+    looking = _look_there(self, place, key)
+    looking.add_done_callback(partial(_remember, place, key))
+    return looking
+
+
+def _remember(place: Place, key: str, looking: Answer) -> None:
+    if looking.exception() is None and isinstance(looking.result().held, Entry):
+        _copies[place, key] = looking.result(), time.monotonic() + _KEPT_S
         if len(_copies) > _COPIES_MAX:
             _copies.popitem(last=False)
-    return look
 
 
 if __name__ == "__main__":

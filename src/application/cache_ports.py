@@ -6,7 +6,7 @@ invalidations that this server has carried out.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -133,8 +133,8 @@ class CachePort(Protocol):
     async def figures(self) -> CacheFigures: ...
 
     @abstractmethod
-    async def look(self, place: Place, key: str) -> Look:
-        """Read the value and the place's watermark in one step of the server.
+    def look(self, place: Place, key: str) -> Awaitable[Look]:
+        """Read the value and the place's watermark in one step of the server, when it is awaited or before.
 
         Looks that are asked for in one turn of the event loop travel together. What does not decode is
         counted, removed and answered as a miss.

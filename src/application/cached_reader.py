@@ -7,7 +7,7 @@ from uuid import UUID
 import attrs
 
 from application.cache_ports import CacheUnavailable
-from application.cached_values import CachedValues, Load, Read
+from application.cached_values import CachedValues, Glance, Load, Read
 from application.invalidation import USER_PREFIX, email_reference_key, user_key
 from application.observing import Bypass, CacheObserver, Source
 from application.ports import UserReader
@@ -22,7 +22,16 @@ class SourcedUserReader(Protocol):
     __slots__ = ()
 
     @abstractmethod
-    async def get(self, user_id: UserId) -> Read[UserView | None]: ...
+    async def get(self, user_id: UserId, glance: Glance | None = None) -> Read[UserView | None]:
+        """Return who this is; the *glance* is one that was begun for them."""
+
+    @abstractmethod
+    def begin(self, user_id: UserId) -> Glance | None:
+        """Begin to look for somebody without waiting; None where there is nowhere to look."""
+
+    @abstractmethod
+    def found(self, user_id: UserId, glance: Glance) -> Read[UserView | None] | None:
+        """Return who was found by a glance that has ended; None says nothing. Raises CacheUnavailable."""
 
     @abstractmethod
     async def find_by_email(self, email: str) -> Read[UserView | None]:
@@ -38,8 +47,14 @@ class CachedUserReader(SourcedUserReader):
     references: CachedValues[UUID]
     observer: CacheObserver
 
-    async def get(self, user_id: UserId) -> Read[UserView | None]:
-        return await self.users.read(user_key(user_id), lambda: self.reader.get(user_id))
+    async def get(self, user_id: UserId, glance: Glance | None = None) -> Read[UserView | None]:
+        return await self.users.read(user_key(user_id), lambda: self.reader.get(user_id), glance)
+
+    def begin(self, user_id: UserId) -> Glance | None:
+        return self.users.begin(user_key(user_id))
+
+    def found(self, user_id: UserId, glance: Glance) -> Read[UserView | None] | None:
+        return self.users.found(glance, lambda: self.reader.get(user_id))
 
     async def find_by_email(self, email: str) -> Read[UserView | None]:
         found: UserView | None = None
@@ -91,8 +106,14 @@ class UncachedUserReader(SourcedUserReader):
 
     reader: UserReader
 
-    async def get(self, user_id: UserId) -> Read[UserView | None]:
+    async def get(self, user_id: UserId, glance: Glance | None = None) -> Read[UserView | None]:  # noqa: ARG002  # there is none
         return Read(await self.reader.get(user_id), Source.BYPASS)
+
+    def begin(self, user_id: UserId) -> None:  # noqa: ARG002  # there is nowhere to look
+        return None
+
+    def found(self, user_id: UserId, glance: Glance) -> None:  # noqa: ARG002  # the same
+        return None
 
     async def find_by_email(self, email: str) -> Read[UserView | None]:
         return Read(await self.reader.find_by_email(email), Source.BYPASS)

@@ -27,6 +27,15 @@ class Read(Generic[T]):
     source: Source
 
 
+@attrs.frozen
+class Glance:
+    """A look that was begun for whoever has no task to wait in: to be judged when *looking* is done."""
+
+    place: Place
+    key: str
+    looking: asyncio.Future[Look]
+
+
 @attrs.frozen(kw_only=True)
 class ValueClass(Generic[T]):
     """What the values of one class have in common.
@@ -67,15 +76,34 @@ class CachedValues(Generic[T]):
     _beside: dict[str, asyncio.Task[T | None]] = attrs.field(factory=dict, init=False)
     """The loads that have yet to begin of who has waited too long for another's, and does not store."""
 
-    async def read(self, key: str, load: Load[T]) -> Read[T | None]:
-        """Return the value of *key*, from the cache if that may be believed, else by *load*."""
+    def begin(self, key: str) -> Glance | None:
+        """Begin to look at *key*, for ``found`` or else for ``read``; None where the cache may not be asked."""
+        refuse_in_transaction()
+        place = self._trust.place_of(key)
+        if place is None or self._trust.objection(key) is not None:
+            return None
+        return Glance(place, key, asyncio.ensure_future(self._cache.look(place, key)))
+
+    def found(self, glance: Glance, load: Load[T]) -> Read[T | None] | None:
+        """Return what a look that has ended has found, if it may be served; None says nothing, and does nothing.
+
+        Raises CacheUnavailable.
+        """
+        value = self.judge(glance.key, glance.place, glance.looking.result())
+        return None if value is None else self.hit(glance.key, value, load)
+
+    async def read(self, key: str, load: Load[T], glance: Glance | None = None) -> Read[T | None]:
+        """Return the value of *key*, from the cache if that may be believed, else by *load*.
+
+        The first look is that of the *glance*, where there is one.
+        """
         refuse_in_transaction()
         objection = self._trust.objection(key)
-        place = self._trust.place_of(key)
+        place = self._trust.place_of(key) if glance is None else glance.place
         if objection is not None or place is None:
             return await self._bypass(objection or Bypass.NO_LEASE, load)
         try:
-            return await self._read_at(place, key, load)
+            return await self._read_at(place, key, load, glance)
         except CacheUnavailable:
             return await self._bypass(Bypass.UNAVAILABLE, load)
 
@@ -118,9 +146,10 @@ class CachedValues(Generic[T]):
         except CacheUnavailable:
             return False
 
-    async def _read_at(self, place: Place, key: str, load: Load[T]) -> Read[T | None]:
+    async def _read_at(self, place: Place, key: str, load: Load[T], glance: Glance | None) -> Read[T | None]:
         for pause_s in (*_LOOK_AGAIN_AFTER_S, None):
-            look = await self._cache.look(place, key)
+            look = await (self._cache.look(place, key) if glance is None else glance.looking)
+            glance = None
             objection = self._trust.objection_to(key, place, look)
             if objection is not None:
                 return await self._bypass(objection, load)

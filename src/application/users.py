@@ -9,7 +9,7 @@ from uuid import UUID
 import attrs
 
 from application.cached_reader import SourcedUserReader
-from application.cached_values import Read
+from application.cached_values import Glance, Read
 from application.errors import EmailTaken, UserNotFound, VersionMismatch
 from application.ports import UnitOfWork, UnitOfWorkFactory, UserReader
 from application.traces import carry_over
@@ -189,11 +189,21 @@ class GetUser:
 
     reader: SourcedUserReader
 
-    async def __call__(self, user_id: UserId) -> Read[UserView]:
-        user = await self.reader.get(user_id)
+    async def __call__(self, user_id: UserId, glance: Glance | None = None) -> Read[UserView]:
+        """Raises UserNotFound. A *glance* is one that was begun for this id, and is not repeated."""
+        user = await self.reader.get(user_id, glance)
         if user.value is None:
             raise UserNotFound
         return Read(user.value, user.source)
+
+    def begin(self, user_id: UserId) -> Glance | None:
+        """Begin to look for the record without waiting; None where there is nowhere to look."""
+        return self.reader.begin(user_id)
+
+    def found(self, user_id: UserId, glance: Glance) -> Read[UserView] | None:
+        """Return what a glance that has ended has found; None says nothing. Raises CacheUnavailable."""
+        user = self.reader.found(user_id, glance)
+        return None if user is None or user.value is None else Read(user.value, user.source)
 
 
 @attrs.frozen

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import attrs
 import msgspec
 import structlog
+from structlog.contextvars import bound_contextvars
 
 log = structlog.get_logger()
 
@@ -19,11 +20,12 @@ TellLine = Callable[[str, str, int, float, bytes], None]
 _STARTS_MAX = 1000
 
 
-def tell_line(method: str, route: str, status: int, seconds: float, _request_id: bytes) -> None:
-    """Log the line; the id is bound already."""
-    log.info(
-        "request_served", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2)
-    )
+def tell_line(method: str, route: str, status: int, seconds: float, request_id: bytes) -> None:
+    """Log the line."""
+    with bound_contextvars(request_id=request_id.decode()):
+        log.info(
+            "request_served", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 2)
+        )
 
 
 @attrs.define(eq=False)

@@ -78,10 +78,15 @@ class ForgetfulUseCase:
             await uow.commit()
 
 
+async def _begun(process: Process, ada: UserView) -> None:
+    process.reader.begin(UserId(ada.id))
+
+
 @pytest.mark.parametrize(
     "cheat",
     (
         lambda process, ada: process.get(ada),
+        _begun,
         lambda process, ada: process.reader.find_by_email(ada.email),
         lambda process, ada: asyncio.create_task(process.get(ada)),
         lambda process, ada: asyncio.gather(process.get(ada)),
@@ -89,7 +94,7 @@ class ForgetfulUseCase:
         lambda process, ada: process.replace(ada, lambda: process.user_reader.get(UserId(ada.id))),
         lambda process, ada: process.sweep(0),
     ),
-    ids=("by id", "by address", "task", "gather", "wait_for", "replace", "sweep"),
+    ids=("by id", "begun", "by address", "task", "gather", "wait_for", "replace", "sweep"),
 )
 async def test_a_use_case_that_forgets_is_refused_and_changes_nothing(
     process: Process,

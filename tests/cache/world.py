@@ -4,7 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from copy import deepcopy
 from datetime import timedelta
 from functools import partial
@@ -31,7 +31,16 @@ from adapters.redis.cache import RedisCache, open_redis_cache
 from adapters.redis.client import open_client
 from adapters.redis.wire import Wires
 from application.announcer import Announcer
-from application.cache_ports import SHARDS, CachePort, Entry, InvalidationLog, Lease, Place, Poll
+from application.cache_ports import (
+    SHARDS,
+    CachePort,
+    CacheUnavailable,
+    Entry,
+    InvalidationLog,
+    Lease,
+    Place,
+    Poll,
+)
 from application.cached_reader import CachedUserReader
 from application.cached_values import CachedValues, Load, Read
 from application.invalidation import email_reference_key, user_key
@@ -159,7 +168,15 @@ class Process:
         return self.begin(self.announcer)
 
     async def get(self, user: UserView) -> Read[UserView | None]:
-        return await self.reader.get(UserId(user.id))
+        """Read as a request does: by a glance, and on from there where that is no hit."""
+        user_id = UserId(user.id)
+        glance = self.reader.begin(user_id)
+        if glance is not None:
+            with suppress(CacheUnavailable):
+                await glance.looking
+                if (found := self.reader.found(user_id, glance)) is not None:
+                    return found
+        return await self.reader.get(user_id, glance)
 
     async def name(self, user: UserView) -> tuple[str | None, Source]:
         read = await self.get(user)

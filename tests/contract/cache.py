@@ -520,7 +520,7 @@ class LookContract:
     async def test_who_is_cancelled_does_not_disturb_the_others(self, cache: Cache) -> None:
         await cache.begin()
         await cache.store(FIRST)
-        tasks = [asyncio.create_task(cache.port.look(HERE, KEY)) for _ in range(5)]
+        tasks = [asyncio.ensure_future(cache.port.look(HERE, KEY)) for _ in range(5)]
         await asyncio.sleep(0)
         tasks[0].cancel()
         tasks[3].cancel()

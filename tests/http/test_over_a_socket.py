@@ -1,12 +1,14 @@
 """The API under its real server, spoken to byte by byte: what a client in the process cannot show."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import attrs
 import pytest
+from structlog.contextvars import bound_contextvars, get_contextvars
 from structlog.typing import EventDict
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -212,6 +214,42 @@ async def test_a_person_is_shown_in_one_piece(
         assert {name: whole.headers[name] for name in whole.headers.keys() - own} == {
             name: by_route.headers[name] for name in by_route.headers.keys() - own
         }
+
+
+async def test_what_was_answered_is_gone_without_the_collector(connection: Connection) -> None:
+    user = await registered(connection)
+    gc.collect()
+    for path in (user, "/health/live", user):
+        assert (await connection.ask(f"GET {path}")).status == 200
+    assert sum(isinstance(one, RequestResponseCycle) for one in gc.get_objects()) == 1
+
+
+async def test_a_request_begins_with_nothing_that_the_start_has_left(
+    service: Service, state: SchedulerState, logged: list[EventDict]
+) -> None:
+    with bound_contextvars(job="start"):
+        async with serving(use_cases_of(service, state)) as port:
+            connection = Connection(*await asyncio.open_connection("127.0.0.1", port))
+            await registered(connection)
+            connection.writer.close()
+    assert [("request_id" in line, "job" in line) for line in logged] == [(True, False)]
+
+
+async def test_of_two_that_are_sent_together_the_second_begins_with_nothing_of_the_first(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun_with: list[dict[str, Any]] = []
+    run_asgi = RequestResponseCycle.run_asgi
+
+    async def noting(cycle: RequestResponseCycle, app: Any) -> None:
+        begun_with.append(get_contextvars())
+        await run_asgi(cycle, app)
+
+    monkeypatch.setattr(RequestResponseCycle, "run_asgi", noting)
+    connection.writer.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2)
+    async with asyncio.timeout(WITHIN_S):
+        assert [(await connection._answer(has_body=True)).status for _ in range(2)] == [200, 200]
+    assert begun_with == [{}, {}]
 
 
 async def test_who_wants_the_connection_to_end_is_told_that_it_does(connection: Connection) -> None:

@@ -4,12 +4,16 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
+import uvicorn
 from structlog.typing import EventDict
 
 from application.statistics import SchedulerState
+from entrypoints.http.slow_clients import ImpatientProtocol
 from tests.http.serving import lose_patience, serving
+from tests.http.test_over_a_socket import Connection, registered
 from tests.http.world import ADA, AS_ADMIN, use_cases_of
 from tests.use_cases.service import Service
 
@@ -117,6 +121,59 @@ async def test_one_connection_may_ask_again_and_again_and_a_slow_second_head_is_
     writer.write(GET[:20])
     assert (await until_closed(reader)).startswith(b"HTTP/1.1 408 ")
     writer.close()
+
+
+async def test_who_asks_nothing_more_is_left_without_a_word(
+    service: Service, state: SchedulerState, logged: list[EventDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uvicorn, "Config", partial(uvicorn.Config, timeout_keep_alive=1))
+    async with serving(use_cases_of(service, state)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(4):
+            writer.write(GET)
+            assert b"HTTP/1.1 200 " in await reader.readuntil(b"\r\n\r\n")
+            await reader.readuntil(b"}")
+            await asyncio.sleep(0.4)
+        assert await until_closed(reader) == b""
+        writer.close()
+
+
+async def test_who_sends_a_body_after_the_answer_and_asks_nothing_more_is_left_too(
+    service: Service, state: SchedulerState, logged: list[EventDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uvicorn, "Config", partial(uvicorn.Config, timeout_keep_alive=1))
+    async with serving(use_cases_of(service, state)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(GET.replace(b"Host:", b"Content-Length: 2\r\nHost:"))
+            assert b"HTTP/1.1 200 " in await reader.readuntil(b"\r\n\r\n")
+            await reader.readuntil(b"}")
+            writer.write(b"{}")
+        assert await until_closed(reader) == b""
+        writer.close()
+
+
+async def test_who_reads_late_is_waited_for_before_an_answer_in_one_piece(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ImpatientProtocol] = []
+    connected = ImpatientProtocol.connection_made
+
+    def noting(protocol: ImpatientProtocol, transport: asyncio.Transport) -> None:
+        made.append(protocol)
+        connected(protocol, transport)
+
+    monkeypatch.setattr(ImpatientProtocol, "connection_made", noting)
+    connection = Connection(*await asyncio.open_connection("127.0.0.1", port))
+    user = await registered(connection)
+    made[0].pause_writing()
+    asking = asyncio.create_task(connection.ask(f"GET {user}", body=b" " * 70_000))
+    await asyncio.sleep(0.1)
+    assert (asking.done(), made[0].flow.read_paused) == (False, True), "and of the body, enough has come"
+    made[0].resume_writing()
+    assert (await asking).status == 200
+    assert (await connection.ask(f"GET {user}")).status == 200
+    connection.writer.close()
 
 
 async def test_who_does_not_read_is_left(port: int, service: Service, logged: list[EventDict]) -> None:

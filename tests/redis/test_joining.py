@@ -78,7 +78,7 @@ async def test_what_is_asked_for_meanwhile_joins_the_next(valkey_url: str, serve
         slow.delay_s = 0.05
         tasks = []
         for number in range(20):
-            tasks.append(asyncio.create_task(cache.look(HERE, f"k{number}")))
+            tasks.append(asyncio.ensure_future(cache.look(HERE, f"k{number}")))
             await asyncio.sleep(0.0005)
         await asyncio.gather(*tasks)
         called = await commands(server)
@@ -110,7 +110,7 @@ async def test_a_look_is_at_the_server_after_it_was_asked_for(cache: RedisCache)
     """It never joins what was sent before: what it would tell is older than the question."""
     await cache.begin(HERE, 1)
     for number in range(50):
-        first = asyncio.create_task(cache.look(HERE, KEY))
+        first = asyncio.ensure_future(cache.look(HERE, KEY))
         await asyncio.sleep(0)
         await cache.sweep(HERE, base=1, batch=number + 2, keys=[])
         assert (await cache.look(HERE, KEY)).watermark == number + 2
@@ -124,7 +124,7 @@ async def test_whoever_is_cancelled_the_others_get_their_answers(cache: RedisCac
         await cache.fill(HERE, key, "a", Entry(1, key.encode()), ttl_s=60)
     for turns in range(5):
         for cancelled in ([0], [19], [0, 7, 19], list(range(19))):
-            tasks = [asyncio.create_task(cache.look(HERE, key)) for key in keys]
+            tasks = [asyncio.ensure_future(cache.look(HERE, key)) for key in keys]
             for _ in range(turns):
                 await asyncio.sleep(0)
             for number in cancelled:

@@ -299,7 +299,7 @@ async def test_who_waits_when_it_ends(ends: str, broken: Proxy) -> None:
     before = asyncio.all_tasks()
     async with opened(broken.url) as cache:
         tasks: list[asyncio.Task[object]] = [
-            asyncio.create_task(cache.look(HERE, f"k{number}")) for number in range(600)
+            asyncio.ensure_future(cache.look(HERE, f"k{number}")) for number in range(600)
         ]
         tasks.append(asyncio.create_task(_invalidate(cache)))
         await asyncio.sleep(0.01)
@@ -368,7 +368,7 @@ async def test_no_error_is_left_for_the_event_loop(broken: Proxy) -> None:
     async with opened(broken.url) as cache:
         for pause_s in (0.0, 0.001, 0.002, 0.005):
             tasks: list[asyncio.Task[object]] = [
-                asyncio.create_task(cache.look(HERE, f"k{number}")) for number in range(10)
+                asyncio.ensure_future(cache.look(HERE, f"k{number}")) for number in range(10)
             ]
             tasks.append(asyncio.create_task(_invalidate(cache)))
             await asyncio.sleep(pause_s)

@@ -4,8 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any
@@ -18,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Invalidate
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from adapters.postgres import tls
+from adapters.postgres import instants, tls
 from application.errors import StoreUnavailable
 
 _MIGRATION_LOCK = 0x62697274
@@ -108,34 +107,9 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE, by_index: bool = False)
     if is_pooled:
         _set_in_transactions(engine, settings)
     if by_index and not is_pooled:
-        _read_instants_once(engine)
+        instants.read_once(engine)
     _look_before_use(engine)
     return engine
-
-
-def _read_instants_once(engine: AsyncEngine) -> None:
-    """Make each instant once, however many rows have it: those of a claim have one or two among them."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def set_codec(connection: Any, _record: Any) -> None:
-        connection.run_async(
-            lambda driver: driver.set_type_codec(
-                "timestamptz", schema="pg_catalog", encoder=_written, decoder=_read, format="tuple"
-            )
-        )
-
-
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""PostgreSQL counts microseconds from here."""
-
-
-@lru_cache(maxsize=1024)
-def _read(sent: tuple[int]) -> datetime:
-    return _EPOCH + timedelta(microseconds=sent[0])
-
-
-def _written(instant: datetime) -> tuple[int]:
-    return ((instant - _EPOCH) // timedelta(microseconds=1),)
 
 
 def _look_before_use(engine: AsyncEngine) -> None:

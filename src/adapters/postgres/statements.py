@@ -50,16 +50,15 @@ def first_due(shard: Shard) -> str:
     """  # noqa: S608  # the parts are our own literals
 
 
+# The date is a parameter: with it PostgreSQL knows the month before it starts, and looks at no other for any of the
+# rows. It must not be asked of each row as well, but in a list: months that are left out twice, at the start and then for a row, are
+# none at all in PostgreSQL 18 once it has looked anew at a row that another claim had just taken.
 def claim(limit: int, shard: Shard) -> str:
     """Return the statement that claims up to *limit* messages of one date whose instant has come.
 
     The limit is a literal as well: a bound one may cost the index. Materialized, or the locking subquery
     might run again and lock more rows than the limit. Users are read without a lock: who changes one locks
     their open messages afterwards, and finds them claimed or is found by the claim.
-
-    The date is a parameter: with it PostgreSQL knows the month before it starts, and looks at no other for any of the
-    rows. It must not be asked of each row as well, but in a list: months that are left out twice, at the start and then for a row,
-    are none at all in PostgreSQL 18 once it has looked anew at a row that another claim had just taken.
     """
     return f"""
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),

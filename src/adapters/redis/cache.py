@@ -3,8 +3,7 @@
 import asyncio
 import struct
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 
 from redis.exceptions import NoPermissionError
 
@@ -176,7 +175,7 @@ class RedisCache(CachePort):
             connected_clients=connected_clients,
         )
 
-    def look(self, place: Place, key: str) -> Coroutine[Any, Any, Look]:
+    def look(self, place: Place, key: str) -> Awaitable[Look]:
         return self._looks.look(place, key)
 
     async def follow(self, place: Place, key: str, prefix: str) -> tuple[Look, Look | None]:

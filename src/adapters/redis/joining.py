@@ -21,7 +21,7 @@ UNDER_WAY_MAX = 1
 LOOKS_MAX = 256
 """So many looks travel together."""
 
-Answer = asyncio.Future[Look | None]
+Answer = asyncio.Future[Look]
 Asked = tuple[Place, str, Answer, float]
 """What was asked for, by whom, and when."""
 Wanted = dict[Place, dict[str, list[Answer]]]
@@ -42,19 +42,20 @@ class JoinedLooks:
     _waiting: list[Asked] = attrs.field(factory=list, init=False)
     _under_way: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
-    async def look(self, place: Place, key: str) -> Look:
-        """Return what is there. Raises CacheUnavailable."""
-        self._line.refuse_if_open("look")
+    def look(self, place: Place, key: str) -> Answer:
+        """Return what will hold what is there, or CacheUnavailable."""
         # Who joins others takes their loop: to ask which one runs is a call of the system in Python 3.11.
         loop = self._waiting[0][2].get_loop() if self._waiting else asyncio.get_running_loop()
         answer: Answer = loop.create_future()
+        try:
+            self._line.refuse_if_open("look")
+        except CacheUnavailable:
+            _tell(answer, None)
+            return answer
         if not self._waiting and len(self._under_way) < UNDER_WAY_MAX:
             loop.call_soon(self._send)
         self._waiting.append((place, key, answer, loop.time()))
-        look = await answer
-        if look is None:
-            raise CacheUnavailable
-        return look
+        return answer
 
     async def aclose(self) -> None:
         """End what is under way; whoever waits hears that the cache is not available."""
@@ -134,7 +135,11 @@ class JoinedLooks:
 
 
 def _tell(answer: Answer, look: Look | None) -> None:
-    if not answer.done():
+    if answer.done():
+        return
+    if look is None:
+        answer.set_exception(CacheUnavailable())
+    else:
         answer.set_result(look)
 
 

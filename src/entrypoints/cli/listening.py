@@ -1,10 +1,12 @@
 """The port that a command listens on, and the server behind it."""
 
+import asyncio
 import contextlib
 import errno
 import os
 import socket
 from collections.abc import Iterator
+from contextvars import Context
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -21,6 +23,10 @@ from entrypoints.request_lines import TellLine, tell_line
 
 class WebServer(uvicorn.Server):
     """Uvicorn without its signal handlers: each command has one place that says when to stop."""
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve in a context of its own, which has nothing of what the start has left, such as its last transaction."""
+        await asyncio.create_task(super().serve(sockets), context=Context())
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -45,6 +51,8 @@ def web_server(
             lifespan="on",
             timeout_graceful_shutdown=int(stop_within_s),
             server_header=False,
+            # Of two requests that are sent together, the second would begin in the context of the first.
+            reset_contextvars=True,
         )
     )
 

@@ -25,6 +25,9 @@ log = structlog.get_logger()
 STOP_WITHIN_S = 1.0
 """How long requests and the batch that is being sent may take to end once the service stops; longer by a drain."""
 
+YOUNG_MAX = 10_000
+"""How many objects may be new before the collector looks through them: dozens of requests at once have thousands."""
+
 SPEED_MAX = 100_000.0
 
 
@@ -100,6 +103,7 @@ async def _serve(
         # What the start has made stays: some request would have to wait each time that the collector looks through it.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(YOUNG_MAX)
         jobs = asyncio.create_task(_run(opened.jobs(), stopping))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         _greet(address, opened, chosen, door)

@@ -3,6 +3,8 @@
 import os
 import re
 import time
+from collections.abc import Callable
+from functools import partial
 
 import attrs
 from litestar.enums import ScopeType
@@ -10,11 +12,12 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Sc
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from application.observing import Metrics
+from domain.user import UserId
 from entrypoints.http.access import method_of
-from entrypoints.http.leaving import letting_go
-from entrypoints.http.short_cut import ROUTE, ShortCut
+from entrypoints.http.leaving import Leaving, letting_go
+from entrypoints.http.short_cut import ROUTE, Begun, Headers, ShortCut
 from entrypoints.http.use_cases import UseCases
-from entrypoints.http.whole_answers import UNLESS_TOLD, send_answer
+from entrypoints.http.whole_answers import UNLESS_TOLD, Answer, Write, send_answer, whole_head
 from entrypoints.request_lines import TellLine, tell_line
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
@@ -26,31 +29,91 @@ _random_ids: list[bytes] = []
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def with_edges(app: ASGIApp, use_cases: UseCases, tell: TellLine = tell_line) -> ASGIApp:
+def with_edges(app: ASGIApp, use_cases: UseCases, tell: TellLine = tell_line) -> "Edges":
     """Wrap the whole application, unknown routes included. The plain case of the short cut does not reach it."""
-    short_cut, leaving = ShortCut(use_cases), use_cases.leaving
     served = _Served(use_cases.metrics, tell)
-    on_routes = letting_go(_on_routes(app, served), leaving)
+    on_routes = letting_go(_on_routes(app, served), use_cases.leaving)
+    return Edges(ShortCut(use_cases), on_routes, served, use_cases.leaving)
 
-    async def outer(scope: Scope, receive: Receive, send: Send) -> None:
-        asked = short_cut.asked_for(scope)
+
+@attrs.frozen
+class _Plain:
+    """A request that is the plain case."""
+
+    user_id: UserId
+    headers: Headers
+    id: bytes
+    started_s: float
+    begun: Begun | None
+
+
+@attrs.frozen
+class Edges:
+    """The application with its edges. A server that lets it ``begin`` spares a hit its task."""
+
+    _short_cut: ShortCut
+    _on_routes: ASGIApp
+    _served: "_Served"
+    _leaving: Leaving
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = self._short_cut.asked_for(scope)
         if asked is None:
-            await on_routes(scope, receive, send)
+            await self._on_routes(scope, receive, send)
             return
         started_s = time.perf_counter()
         user_id, headers = asked
         request_id = _request_id(headers.get(b"x-request-id"))
-        tokens = bind_contextvars(request_id=request_id.decode())
+        await self._answer(_Plain(user_id, headers, request_id, started_s, None), None, scope, receive, send)
+
+    def begin(self, scope: Scope, write: Write, start: Callable[[ASGIApp], None]) -> bool:
+        """Begin to answer a GET without a task, which is started where somebody has to wait; or tell that nothing was."""
+        asked = self._short_cut.asked_for(scope)
+        if asked is None or method_of(scope) != "GET":
+            return False
+        started_s = time.perf_counter()
+        user_id, headers = asked
+        try:
+            begun = self._short_cut.begin(user_id, headers)
+        except Exception:  # noqa: BLE001  # the task meets it again, and tells it
+            return False
+        if begun is None:
+            return False
+        request_id = _request_id(headers.get(b"x-request-id"))
+        request = _Plain(user_id, headers, request_id, started_s, begun)
+        if begun.glance is None:
+            start(partial(self._answer, request, None))
+        else:
+            begun.glance.looking.add_done_callback(lambda _: self._end(request, begun, write, start))
+        return True
+
+    def _end(self, request: _Plain, begun: Begun, write: Write, start: Callable[[ASGIApp], None]) -> None:
+        try:
+            answer = self._short_cut.found(request.user_id, begun)
+        except Exception:  # noqa: BLE001  # the task meets it again, and tells it
+            answer = None
+        if (
+            answer is not None
+            and not self._leaving.is_leaving
+            and write(answer.status, whole_head(answer, request.id), answer.body)
+        ):
+            self._served("GET", ROUTE, answer.status, request.started_s, request.id)
+        else:
+            start(partial(self._answer, request, answer))
+
+    async def _answer(
+        self, request: _Plain, answer: Answer | None, scope: Scope, _receive: Receive, send: Send
+    ) -> None:
+        tokens = bind_contextvars(request_id=request.id.decode())
         status = 0
         try:
-            answer = await short_cut.answer(scope, user_id, headers)
+            if answer is None:
+                answer = await self._short_cut.answer(scope, request.user_id, request.headers, request.begun)
             status = answer.status
-            await send_answer(scope, send, answer, request_id, is_last=leaving.is_leaving)
+            await send_answer(scope, send, answer, request.id, is_last=self._leaving.is_leaving)
         finally:
-            served(method_of(scope), ROUTE, status, started_s, request_id)
+            self._served(method_of(scope), ROUTE, status, request.started_s, request.id)
             reset_contextvars(**tokens)
-
-    return outer
 
 
 @attrs.frozen

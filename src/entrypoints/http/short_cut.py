@@ -10,11 +10,12 @@ from functools import lru_cache
 from http import HTTPStatus
 from uuid import UUID
 
+import attrs
 import msgspec
 from litestar.enums import ScopeType
 from litestar.types import Scope
 
-from application.cached_values import Read
+from application.cached_values import Glance, Read
 from application.limiting import Permit
 from application.views import UserView
 from domain.access import Scope as Right
@@ -43,6 +44,14 @@ Headers = Mapping[bytes, bytes]
 _HEAD = head_of({"Content-Type": JSON, "Cache-Control": CACHE_CONTROL})
 
 
+@attrs.frozen
+class Begun:
+    """What was done for a request without waiting: a permit is taken, and a look begun where that could be."""
+
+    permit: Permit
+    glance: Glance | None
+
+
 class ShortCut:
     """Answers who asks for a person."""
 
@@ -66,17 +75,29 @@ class ShortCut:
             return None
         return user_id, headers
 
-    async def answer(self, scope: Scope, user_id: UserId, headers: Headers) -> Answer:
-        """Return the answer to what ``asked_for`` took; it waits for nothing but the cache where it can."""
+    def begin(self, user_id: UserId, headers: Headers) -> Begun | None:
+        """Begin what ``asked_for`` took; None where one has to wait to know who asks, or for a permit."""
+        caller = self._doorkeeper.recognised(headers, _RIGHT)
+        permit = None if caller is None else self._limiter.from_stock(caller.id, _KIND)
+        return None if permit is None else Begun(permit, self._get_user.begin(user_id))
+
+    def found(self, user_id: UserId, begun: Begun) -> Answer | None:
+        """Return the answer where the look, which has ended, was a hit; else ``answer`` has to go on."""
+        read = None if begun.glance is None else self._get_user.found(user_id, begun.glance)
+        return None if read is None else _shown(read, begun.permit)
+
+    async def answer(
+        self, scope: Scope, user_id: UserId, headers: Headers, begun: Begun | None = None
+    ) -> Answer:
+        """Return the answer to what ``asked_for`` took, and perhaps ``begin`` began."""
         permit: Permit | None = None
         try:
-            caller = self._doorkeeper.recognised(headers, _RIGHT) or await self._doorkeeper.admitted(
-                scope, _RIGHT
-            )
-            permit = self._limiter.from_stock(caller.id, _KIND) or await permitted(
-                self._limiter, caller, _KIND
-            )
-            read = await self._patience.wait_for(self._get_user(user_id))
+            begun = begun or self.begin(user_id, headers)
+            if begun is None:
+                caller = await self._doorkeeper.admitted(scope, _RIGHT)
+                begun = Begun(await permitted(self._limiter, caller, _KIND), glance=None)
+            permit = begun.permit
+            read = await self._patience.wait_for(self._get_user(user_id, begun.glance))
             return _shown(read, permit)
         except Exception as error:  # noqa: BLE001  # as on every route, each is told as a problem
             problem, more = told_problem("GET", took_too_long() if isinstance(error, TimeoutError) else error)

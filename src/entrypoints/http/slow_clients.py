@@ -47,8 +47,8 @@ _NO_HTTP = _refusal(
 class ImpatientProtocol(WholeAnswers):
     """One connection; at any time at most one of its timers for what comes in is running, and one for what goes out.
 
-    The one for what comes in is not stopped and started twice with each request: when it rings, it looks whether
-    anything is late, and until when it is to sleep again.
+    The one for what comes in, be it the next request, is not stopped and started with each request: when it rings,
+    it looks whether anything is late, and until when it is to sleep again.
     """
 
     _incoming: asyncio.TimerHandle | None = None
@@ -99,6 +99,19 @@ class ImpatientProtocol(WholeAnswers):
     def on_message_complete(self) -> None:
         self._if_late = None
         super().on_message_complete()
+        if (
+            self.cycle.response_complete
+        ):  # before its body was: with this, uvicorn's own timer has been stopped
+            self._expect_next()
+
+    def on_response_complete(self) -> None:
+        if self._if_late is not None or self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        # As uvicorn's, which would start a timer with each answer, and stop it with the next request.
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._expect_next()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's signature; its text is its own
         self._refuse(_NO_HTTP)
@@ -117,6 +130,9 @@ class ImpatientProtocol(WholeAnswers):
     def _expect_head(self) -> None:
         self._head_bytes = 0
         self._expect(self.loop.time() + HEAD_WITHIN_S, self._refuse_late_head)
+
+    def _expect_next(self) -> None:
+        self._expect(self.loop.time() + self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def _expect(self, by: float, if_late: Callable[[], None]) -> None:
         self._late_at, self._if_late = by, if_late
