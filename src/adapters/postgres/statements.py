@@ -51,7 +51,7 @@ def first_due(shard: Shard) -> str:
 
 
 # The date is a parameter: with it PostgreSQL knows the month before it starts, and looks at no other for any of the
-# rows. It must not be asked of each row as well, but in a list: months that are left out twice, at the start and then for a row, are
+# rows. Of each row it is asked in a list alone: months that are left out twice, at the start and then for a row, are
 # none at all in PostgreSQL 18 once it has looked anew at a row that another claim had just taken.
 def claim(limit: int, shard: Shard) -> str:
     """Return the statement that claims up to *limit* messages of one date whose instant has come.
