@@ -67,7 +67,7 @@ class _Claimer:
     shard: Shard
 
     async def claim(self) -> Sequence[asyncpg.Record]:
-        first = await _carried_out(self.connection, text(statements.first_due(self.shard)), {})
+        first = await _carried_out(self.connection, text(statements.first_due(self.shard)), {"claimed": []})
         if not first:
             return []
         claim = text(statements.claim(_BATCH, self.shard))

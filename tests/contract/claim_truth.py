@@ -57,6 +57,27 @@ class ClaimTruthContract:
         assert claim.stale == [ada.id]
         assert await adapters.message(held.key) == held
 
+    async def test_who_is_not_owed_theirs_any_more_holds_up_nobody_of_another_date(
+        self, adapters: Adapters
+    ) -> None:
+        ada, bob = born_on_pi_day("Ada", timezone="Europe/Paris"), born_on_pi_day("Bob")
+        due_at, expires_at = NINE_IN_BERLIN - timedelta(hours=1), NINE_IN_BERLIN + timedelta(hours=1)
+        moved = message(
+            ada,
+            PI_DAY - timedelta(days=1),
+            timezone="Europe/Berlin",
+            due_at=due_at,
+            expires_at=expires_at,
+        )
+        await adapters.add(ada, bob)
+        await adapters.keep(moved, message(bob))
+        await adapters.set_now(NINE_IN_BERLIN)
+        async with adapters.unit_of_work() as uow:
+            claim = await uow.messages.claim(10, TERMS)
+            await uow.commit()
+        assert [one.key.user_id for one in claim.deliveries] == [bob.id]
+        assert claim.stale == [ada.id]
+
     async def test_an_operators_word_stands_above_the_calendar(self, adapters: Adapters) -> None:
         ada = born_on_pi_day("Ada", birthday=AnnualDate(9, 1, 1990))
         held = message(ada, reason=Reason.OPERATOR)

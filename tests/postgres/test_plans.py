@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -109,7 +109,11 @@ async def _fill(engine: AsyncEngine) -> None:
 
 _CLAIM = {"on": PI_DAY, "lease": timedelta(seconds=15), "default_rule": "feb28", "domains": None}
 _STATEMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "first due": (statements.first_due(ALL_SHARDS), {}),
+    "first due": (statements.first_due(ALL_SHARDS), {"claimed": []}),
+    "first due of another date": (
+        statements.first_due(ALL_SHARDS),
+        {"claimed": [PI_DAY - timedelta(days=1)]},
+    ),
     "claim": (statements.claim(_BATCH, ALL_SHARDS), _CLAIM),
     "claim of a shard": (statements.claim(_BATCH, Shard(1, 4)), _CLAIM),
     "reap": (statements.reap(_BATCH, ALL_SHARDS, retries=True), {"attempts_max": 12}),
@@ -209,6 +213,42 @@ async def test_an_outcome_costs_a_look_up_by_its_key_whatever_the_statistics_say
     await engine.dispose()
 
 
+@pytest.mark.parametrize("is_planned_early", (True, False), ids=("for an empty ledger", "without statistics"))
+async def test_a_claim_and_its_outcomes_look_at_nobody_else_however_many_months_there_are(
+    postgres_url: str, *, is_planned_early: bool
+) -> None:
+    """A look into each of many months may seem to cost more than all that a month without rows has."""
+    async with fresh_engine(postgres_url) as ledger:
+        await set_clock(ledger, START, speed=0)
+        async with ledger.begin() as connection:
+            await partitions.add(connection, date(2026, 1, 1), date(2028, 12, 1))
+        fenced: dict[str, Any] = {"occasion_on": PI_DAY, "kind": "BIRTHDAY", "user_id": [], "fence": []}
+        asked = {"claim": _STATEMENTS["claim"], "outcomes": (statements.SETTLE_SENT.text, fenced)}
+        engine = open_engine(ledger.url.render_as_string(hide_password=False), by_index=True)
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            for name, (statement, parameters) in asked.items():
+                await connection.exec_driver_sql(f"PREPARE {name} AS {_numbered(statement, parameters)}")
+                if is_planned_early:
+                    await connection.exec_driver_sql(f"EXECUTE {name}({_literals(parameters)})")
+            for statement in _DUE:
+                await connection.exec_driver_sql(statement)
+            found = await connection.execute(
+                text(
+                    "UPDATE messages SET status = 'SENDING' WHERE user_id IN (SELECT id FROM users LIMIT 300)"
+                    " RETURNING user_id, fence"
+                )
+            )
+            fenced["user_id"], fenced["fence"] = map(list, zip(*found, strict=True))
+            for name, (_, parameters) in asked.items():
+                explain = f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE {name}({_literals(parameters)})"
+                told = (await connection.exec_driver_sql(explain)).scalar_one()
+                plans = json.loads(told) if isinstance(told, str) else told
+                read = max(_rows_read(node) for node in _nodes(plans[0]["Plan"]))
+                assert read <= 2 * _BATCH, name
+        await engine.dispose()
+
+
 @pytest.mark.parametrize("is_known", (True, False), ids=("with statistics", "without statistics"))
 async def test_a_plan_passes_through_each_month_once_also_through_one_that_was_empty(
     ledger: AsyncEngine, *, is_known: bool
@@ -259,9 +299,11 @@ async def test_a_plan_looks_up_those_alone_who_had_a_greeting_not_long_ago(ledge
 async def _nodes_of_plan(ledger: AsyncEngine, parameters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Plan everybody, take it back, and return what PostgreSQL did; alone and not, in one mode each."""
     nodes: list[Mapping[str, Any]] = []
+    engine = open_engine(ledger.url.render_as_string(hide_password=False), by_index=True)
     for mode, statement in zip(_MODES, (PLAN, PLAN_ALONE), strict=True):
         async with asyncio.timeout(60):
-            nodes += _nodes(await _explained(ledger, mode, statement.text, parameters, BY_LOOK_UPS))
+            nodes += _nodes(await _explained(engine, mode, statement.text, parameters, BY_LOOK_UPS))
+    await engine.dispose()
     return nodes
 
 
@@ -289,10 +331,7 @@ async def _explained(
 
     It is prepared by SQL: an EXPLAIN with parameters of its own is planned for their values in any mode.
     """
-    names = list(parameters)
-    for number, name in enumerate(names, start=1):
-        statement = re.sub(rf"(?<!:):{name}\b", f"${number}", statement)
-    values = ", ".join(_literal(parameters[name]) for name in names)
+    statement, values = _numbered(statement, parameters), _literals(parameters)
     async with engine.connect() as connection:
         if settings is not None:
             await connection.execute(settings)
@@ -301,12 +340,22 @@ async def _explained(
             f"PREPARE explained AS {statement}",
         ):
             await connection.exec_driver_sql(command)
-        execute = f"EXECUTE explained({values})" if names else "EXECUTE explained"
+        execute = f"EXECUTE explained({values})" if values else "EXECUTE explained"
         found = (await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {execute}")).scalar_one()
         await connection.rollback()
         await connection.exec_driver_sql("DEALLOCATE explained")
     plans: list[dict[str, Any]] = json.loads(found) if isinstance(found, str) else found
     return dict(plans[0]["Plan"])
+
+
+def _numbered(statement: str, parameters: Mapping[str, Any]) -> str:
+    for number, name in enumerate(parameters, start=1):
+        statement = re.sub(rf"(?<!:):{name}\b", f"${number}", statement)
+    return statement
+
+
+def _literals(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(map(_literal, parameters.values()))
 
 
 def _literal(value: Any) -> str:

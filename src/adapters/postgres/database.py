@@ -66,7 +66,6 @@ BY_INDEX = {
     "enable_mergejoin": "off",
     "enable_material": "off",
     "enable_bitmapscan": "off",
-    "enable_sort": "off",
 }
 """Holds whatever the statistics say of a ledger that was empty a minute ago; and a plan over dozens of months is
 made once, not for each batch. Nothing of these plans depends on the values."""

@@ -142,8 +142,8 @@ class PostgresMessages(Messages):
         rows: list[Sequence[Any]] = []
         dates: list[date] = []
         while len(rows) < limit:
-            on = await connection.scalar(text(statements.first_due(shard)))
-            if on is None or on in dates:  # once more, if what is there is not owed any more
+            on = await connection.scalar(text(statements.first_due(shard)), {"claimed": dates})
+            if on is None:
                 break
             dates.append(on)
             found = await connection.execute(

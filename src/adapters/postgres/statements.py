@@ -16,6 +16,18 @@ WANTED_AT = "coalesce(m.retry_at, m.due_at)"
 """As the index on open messages has it, word for word."""
 
 
+IN_MONTH_OF = """
+    (m.occasion_on = CAST(:{name} AS date)
+    OR m.occasion_on > CAST(:{name} AS date) AND m.occasion_on < CAST(:{name} AS date))
+"""
+"""Leads to the month before the statement starts, and to no index.
+
+PostgreSQL reckons with a look into each of the months; to read a date that it believes to be empty would seem cheaper,
+and compares everybody of that date with everybody in hand. For the same reason rows are looked up by lists of one, which
+nothing else can be done with: neither are months left out by them, nor is a date read in the order of their joins.
+"""
+
+
 def in_shard(shard: Shard) -> str:
     """Return the condition that a message is in *shard*; nothing where that is everybody."""
     if shard.of == 1:
@@ -24,11 +36,14 @@ def in_shard(shard: Shard) -> str:
 
 
 def first_due(shard: Shard) -> str:
-    """Return the statement that locks one of those who have waited for longest, and tells the date to claim."""
+    """Return the statement that locks one of those who have waited for longest, and tells the date to claim.
+
+    Dates that have been claimed are passed over: what is left of them may not be owed any more.
+    """
     return f"""
     SELECT m.occasion_on FROM messages m
     WHERE {OPEN} AND {WANTED_AT} <= (SELECT service_now()) AND m.expires_at > (SELECT service_now())
-      {in_shard(shard)}
+      AND m.occasion_on <> ALL (CAST(:claimed AS date[])) {in_shard(shard)}
     ORDER BY {WANTED_AT}
     LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED
@@ -36,7 +51,7 @@ def first_due(shard: Shard) -> str:
 
 
 # The date is a parameter: with it PostgreSQL knows the month before it starts, and looks at no other for any of the
-# rows. It must not be asked of each row as well: months that are left out twice, at the start and then for a row, are
+# rows. Of each row it is asked in a list alone: months that are left out twice, at the start and then for a row, are
 # none at all in PostgreSQL 18 once it has looked anew at a row that another claim had just taken.
 def claim(limit: int, shard: Shard) -> str:
     """Return the statement that claims up to *limit* messages of one date whose instant has come.
@@ -53,12 +68,13 @@ def claim(limit: int, shard: Shard) -> str:
         WHERE {OPEN}
           AND {WANTED_AT} <= (SELECT now FROM clock)
           AND m.expires_at > (SELECT now FROM clock)
-          AND m.occasion_on = CAST(:on AS date) {in_shard(shard)}
+          AND {IN_MONTH_OF.format(name="on")} {in_shard(shard)}
         ORDER BY {WANTED_AT}
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
     ), judged AS MATERIALIZED (
-        SELECT d.*, u.first_name, u.last_name, u.email, u.link_nonce, r.why_not, CASE
+        SELECT d.*, ARRAY[d.occasion_on] AS dates, ARRAY[d.user_id] AS ids,
+            u.first_name, u.last_name, u.email, u.link_nonce, r.why_not, CASE
             WHEN r.why_not IS NOT NULL AND d.may_have_arrived THEN 'UNKNOWN'
             WHEN r.why_not = 'user-deleted' THEN 'CANCELLED'
             WHEN r.why_not IS NOT NULL THEN 'SKIPPED'
@@ -92,7 +108,8 @@ def claim(limit: int, shard: Shard) -> str:
             retry_at = NULL,
             updated_at = (SELECT now FROM clock)
         FROM judged j
-        WHERE m.occasion_on = CAST(:on AS date) AND m.user_id = j.user_id AND m.kind = j.kind
+        WHERE {IN_MONTH_OF.format(name="on")}
+          AND m.occasion_on = ANY (j.dates) AND m.user_id = ANY (j.ids) AND m.kind = j.kind
           AND j.verdict IS NOT NULL
         RETURNING m.occasion_on, m.user_id, m.kind, m.fence, m.attempt, m.due_at, m.expires_at, m.years,
             m.status, j.first_name, j.last_name, j.email, j.link_nonce
@@ -108,19 +125,23 @@ def claim(limit: int, shard: Shard) -> str:
 
 
 # One kind of message of one date at a time: the date, being a parameter, leads to its month before the statement starts.
-# With a date in each row PostgreSQL would look at every month for each of them. Rows are taken in the order of their
+# With a date in each row PostgreSQL would look at every month for each of them; the kind is in the row, since it would
+# lead through all of that kind. Rows are taken in the order of their
 # keys, one look-up each: the scheduler's connections join in no other way. A literal status would be one of the
 # ledger's alone, and lead through all that is on its way for each outcome.
 _SETTLE = """
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     outcome AS MATERIALIZED (
-        SELECT *, 'SENDING' AS held FROM unnest({arrays}) AS o ({columns})
+        SELECT *, 'SENDING' AS held, CAST(:kind AS text) AS kind,
+            ARRAY[CAST(:occasion_on AS date)] AS dates, ARRAY[o.user_id] AS ids
+        FROM unnest({arrays}) AS o ({columns})
         ORDER BY o.user_id
     ), settled AS (
         UPDATE messages m SET
             {changes}, lease_until = NULL, updated_at = (SELECT now FROM clock)
         FROM outcome o
-        WHERE m.occasion_on = CAST(:occasion_on AS date) AND m.user_id = o.user_id AND m.kind = CAST(:kind AS text)
+        WHERE {in_month}
+          AND m.occasion_on = ANY (o.dates) AND m.user_id = ANY (o.ids) AND m.kind = o.kind
           AND m.status = o.held AND m.fence = o.fence
         RETURNING m.status
     )
@@ -129,6 +150,7 @@ _SETTLE = """
 _FENCE_ARRAYS = "CAST(:user_id AS uuid[]), CAST(:fence AS bigint[])"
 SETTLE_SENT = text(
     _SETTLE.format(
+        in_month=IN_MONTH_OF.format(name="occasion_on"),
         arrays=_FENCE_ARRAYS,
         columns="user_id, fence",
         changes="status = 'SENT', reason = NULL, sent_at = (SELECT now FROM clock)",
@@ -137,6 +159,7 @@ SETTLE_SENT = text(
 # What was given up by us after an attempt that may have arrived is UNKNOWN, as domain.message has it.
 SETTLE = text(
     _SETTLE.format(
+        in_month=IN_MONTH_OF.format(name="occasion_on"),
         arrays=f"""{_FENCE_ARRAYS},
             CAST(:status AS text[]), CAST(:reason AS text[]), CAST(:retry_at AS timestamptz[]),
             CAST(:may_have_arrived AS boolean[]), CAST(:uncounted AS integer[])
