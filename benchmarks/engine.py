@@ -11,7 +11,6 @@ indexes. The rounds of the rivals are interleaved: read the ratios, machines dif
 import argparse
 import asyncio
 import cProfile
-import gc
 import importlib.util
 import math
 import pstats
@@ -38,7 +37,7 @@ from benchmarks.database import Cpu, add_people, database, show_cpu, vacuum
 from domain.due import SendPolicy
 from domain.events import Event
 from domain.message import RetryPolicy
-from entrypoints.cli.serve import YOUNG_MAX
+from entrypoints.cli.serve import spare_collector
 
 NOON = datetime(2027, 3, 13, 12, tzinfo=UTC)
 NINE = datetime(2027, 3, 14, 9, tzinfo=UTC)
@@ -184,9 +183,7 @@ async def measure(arguments: argparse.Namespace) -> None:
         )
         await ours.open()
         # As in the service once it has started; its rivals have the good of it as well.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(YOUNG_MAX)
+        spare_collector()
         rivals: dict[str, Run] = {"engine": ours.run, "raw statements": Raw(url, arguments.messages).run}
         if importlib.util.find_spec("pgqueuer"):
             from benchmarks.pgqueuer_peer import Peer  # noqa: PLC0415  # it is installed only where it is judged

@@ -82,7 +82,7 @@ class _Claimer:
     async def complete(self, claimed: Sequence[asyncpg.Record]) -> int:
         """Write them down as sent; all are birthdays of one date."""
         values = {
-            "occasion_on": claimed[0]["occasion_on"],
+            "on": claimed[0]["occasion_on"],
             "kind": claimed[0]["kind"],
             "user_id": [row["user_id"] for row in claimed],
             "fence": [row["fence"] for row in claimed],

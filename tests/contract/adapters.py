@@ -11,7 +11,7 @@ import attrs
 
 from application.audit_ports import AuditReader
 from application.deliveries import Delivery, Outcome
-from application.ledger import ClaimTerms, PlanReport, ReapReport, SettleReport
+from application.ledger import Claim, ClaimTerms, PlanReport, ReapReport, SettleReport
 from application.operator_ports import OperatorReader
 from application.personal_export import PersonReader
 from application.ports import EventHandler, MessageReader, UnitOfWorkFactory, UserReader
@@ -112,10 +112,13 @@ class Adapters:
         return report
 
     async def claim(self, limit: int = 1000) -> Sequence[Delivery]:
+        return (await self.whole_claim(limit)).deliveries
+
+    async def whole_claim(self, limit: int = 1000) -> Claim:
         async with self.unit_of_work() as uow:
             claim = await uow.messages.claim(limit, TERMS)
             await uow.commit()
-        return claim.deliveries
+        return claim
 
     async def settle(
         self, *outcomes: tuple[Delivery, Outcome], policy: RetryPolicy = RETRIES

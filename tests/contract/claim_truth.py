@@ -50,9 +50,7 @@ class ClaimTruthContract:
         await adapters.add(ada, bob)
         await adapters.keep(held, message(bob))
         await adapters.set_now(NINE_IN_BERLIN)
-        async with adapters.unit_of_work() as uow:
-            claim = await uow.messages.claim(10, TERMS)
-            await uow.commit()
+        claim = await adapters.whole_claim(10)
         assert [one.key.user_id for one in claim.deliveries] == [bob.id]
         assert claim.stale == [ada.id]
         assert await adapters.message(held.key) == held
@@ -72,9 +70,7 @@ class ClaimTruthContract:
         await adapters.add(ada, bob)
         await adapters.keep(moved, message(bob))
         await adapters.set_now(NINE_IN_BERLIN)
-        async with adapters.unit_of_work() as uow:
-            claim = await uow.messages.claim(10, TERMS)
-            await uow.commit()
+        claim = await adapters.whole_claim(10)
         assert [one.key.user_id for one in claim.deliveries] == [bob.id]
         assert claim.stale == [ada.id]
 

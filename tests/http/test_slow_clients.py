@@ -111,12 +111,16 @@ async def test_a_slow_body_that_goes_on_is_read_to_its_end(port: int) -> None:
     writer.close()
 
 
+async def _answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
+    writer.write(request)
+    assert b"HTTP/1.1 200 " in await reader.readuntil(b"\r\n\r\n")
+    await reader.readuntil(b"}")
+
+
 async def test_one_connection_may_ask_again_and_again_and_a_slow_second_head_is_left_too(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(4):
-        writer.write(GET)
-        assert b"HTTP/1.1 200 " in await reader.readuntil(b"\r\n\r\n")
-        await reader.readuntil(b"}")
+        await _answered(reader, writer, GET)
         await asyncio.sleep(0.15)
     writer.write(GET[:20])
     assert (await until_closed(reader)).startswith(b"HTTP/1.1 408 ")
@@ -130,9 +134,7 @@ async def test_who_asks_nothing_more_is_left_without_a_word(
     async with serving(use_cases_of(service, state)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(4):
-            writer.write(GET)
-            assert b"HTTP/1.1 200 " in await reader.readuntil(b"\r\n\r\n")
-            await reader.readuntil(b"}")
+            await _answered(reader, writer, GET)
             await asyncio.sleep(0.4)
         assert await until_closed(reader) == b""
         writer.close()
@@ -145,9 +147,7 @@ async def test_who_sends_a_body_after_the_answer_and_asks_nothing_more_is_left_t
     async with serving(use_cases_of(service, state)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(2):
-            writer.write(GET.replace(b"Host:", b"Content-Length: 2\r\nHost:"))
-            assert b"HTTP/1.1 200 " in await reader.readuntil(b"\r\n\r\n")
-            await reader.readuntil(b"}")
+            await _answered(reader, writer, GET.replace(b"Host:", b"Content-Length: 2\r\nHost:"))
             writer.write(b"{}")
         assert await until_closed(reader) == b""
         writer.close()

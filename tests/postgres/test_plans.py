@@ -186,7 +186,7 @@ async def test_an_outcome_costs_a_look_up_by_its_key_whatever_the_statistics_say
         rows = found.all()[:_BATCH]
     assert len(rows) == _BATCH
     fenced = {
-        "occasion_on": PI_DAY,
+        "on": PI_DAY,
         "kind": "BIRTHDAY",
         "user_id": [row.user_id for row in rows],
         "fence": [row.fence for row in rows],
@@ -222,7 +222,7 @@ async def test_a_claim_and_its_outcomes_look_at_nobody_else_however_many_months_
         await set_clock(ledger, START, speed=0)
         async with ledger.begin() as connection:
             await partitions.add(connection, date(2026, 1, 1), date(2028, 12, 1))
-        fenced: dict[str, Any] = {"occasion_on": PI_DAY, "kind": "BIRTHDAY", "user_id": [], "fence": []}
+        fenced: dict[str, Any] = {"on": PI_DAY, "kind": "BIRTHDAY", "user_id": [], "fence": []}
         asked = {"claim": _STATEMENTS["claim"], "outcomes": (statements.SETTLE_SENT.text, fenced)}
         engine = open_engine(ledger.url.render_as_string(hide_password=False), by_index=True)
         async with engine.connect() as connection:

@@ -182,7 +182,7 @@ class PostgresMessages(Messages):
         self, on: date, kind: Kind, outcomes: Sequence[tuple[Delivery, Outcome]], policy: RetryPolicy
     ) -> Counter[Status]:
         values: dict[str, Any] = {
-            "occasion_on": on,
+            "on": on,
             "kind": kind.value,
             "user_id": [delivery.key.user_id for delivery, _ in outcomes],
             "fence": [delivery.fence for delivery, _ in outcomes],

@@ -16,9 +16,9 @@ WANTED_AT = "coalesce(m.retry_at, m.due_at)"
 """As the index on open messages has it, word for word."""
 
 
-IN_MONTH_OF = """
-    (m.occasion_on = CAST(:{name} AS date)
-    OR m.occasion_on > CAST(:{name} AS date) AND m.occasion_on < CAST(:{name} AS date))
+ON_DATE = """
+    (m.occasion_on = CAST(:on AS date)
+    OR m.occasion_on > CAST(:on AS date) AND m.occasion_on < CAST(:on AS date))
 """
 """Leads to the month before the statement starts, and to no index.
 
@@ -68,7 +68,7 @@ def claim(limit: int, shard: Shard) -> str:
         WHERE {OPEN}
           AND {WANTED_AT} <= (SELECT now FROM clock)
           AND m.expires_at > (SELECT now FROM clock)
-          AND {IN_MONTH_OF.format(name="on")} {in_shard(shard)}
+          AND {ON_DATE} {in_shard(shard)}
         ORDER BY {WANTED_AT}
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
@@ -108,7 +108,7 @@ def claim(limit: int, shard: Shard) -> str:
             retry_at = NULL,
             updated_at = (SELECT now FROM clock)
         FROM judged j
-        WHERE {IN_MONTH_OF.format(name="on")}
+        WHERE {ON_DATE}
           AND m.occasion_on = ANY (j.dates) AND m.user_id = ANY (j.ids) AND m.kind = j.kind
           AND j.verdict IS NOT NULL
         RETURNING m.occasion_on, m.user_id, m.kind, m.fence, m.attempt, m.due_at, m.expires_at, m.years,
@@ -133,7 +133,7 @@ _SETTLE = """
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     outcome AS MATERIALIZED (
         SELECT *, 'SENDING' AS held, CAST(:kind AS text) AS kind,
-            ARRAY[CAST(:occasion_on AS date)] AS dates, ARRAY[o.user_id] AS ids
+            ARRAY[CAST(:on AS date)] AS dates, ARRAY[o.user_id] AS ids
         FROM unnest({arrays}) AS o ({columns})
         ORDER BY o.user_id
     ), settled AS (
@@ -150,7 +150,7 @@ _SETTLE = """
 _FENCE_ARRAYS = "CAST(:user_id AS uuid[]), CAST(:fence AS bigint[])"
 SETTLE_SENT = text(
     _SETTLE.format(
-        in_month=IN_MONTH_OF.format(name="occasion_on"),
+        in_month=ON_DATE,
         arrays=_FENCE_ARRAYS,
         columns="user_id, fence",
         changes="status = 'SENT', reason = NULL, sent_at = (SELECT now FROM clock)",
@@ -159,7 +159,7 @@ SETTLE_SENT = text(
 # What was given up by us after an attempt that may have arrived is UNKNOWN, as domain.message has it.
 SETTLE = text(
     _SETTLE.format(
-        in_month=IN_MONTH_OF.format(name="occasion_on"),
+        in_month=ON_DATE,
         arrays=f"""{_FENCE_ARRAYS},
             CAST(:status AS text[]), CAST(:reason AS text[]), CAST(:retry_at AS timestamptz[]),
             CAST(:may_have_arrived AS boolean[]), CAST(:uncounted AS integer[])

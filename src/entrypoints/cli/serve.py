@@ -31,6 +31,13 @@ YOUNG_MAX = 10_000
 SPEED_MAX = 100_000.0
 
 
+def spare_collector() -> None:
+    """Let what the start has made stay: some request would wait each time that the collector looks through it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_MAX)
+
+
 @click.command("serve")
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Instead of BIRTHDAYS_PORT; 0 takes any free one."
@@ -100,10 +107,7 @@ async def _serve(
         stop_within_s = STOP_WITHIN_S + chosen.drain_s
         server = web_server(use_cases, create_app(use_cases), stop_within_s=stop_within_s, tell=tell)
         stopping = asyncio.Event()
-        # What the start has made stays: some request would have to wait each time that the collector looks through it.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(YOUNG_MAX)
+        spare_collector()
         jobs = asyncio.create_task(_run(opened.jobs(), stopping))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         _greet(address, opened, chosen, door)
