@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import attrs
 
@@ -25,8 +25,8 @@ class LanguageUnknown(ApplicationError):
     """There are no templates in this language."""
 
 
-@attrs.frozen(kw_only=True)
-class Greeting:
+# Tuples, as deliveries are: both are made for each message that leaves.
+class Greeting(NamedTuple):
     """All that a template may speak of; *years* is None where the first one is not known.
 
     *unsubscribe_url* is None where nobody outside can reach the service.
@@ -44,8 +44,7 @@ SAMPLE = Greeting(kind=Kind.BIRTHDAY, first_name="Ada", last_name="Lovelace", ye
 """Somebody to show templates with."""
 
 
-@attrs.frozen
-class Text:
+class Text(NamedTuple):
     """What a person reads; *html* says the same as *body*, where a template for it exists."""
 
     subject: str
@@ -69,7 +68,7 @@ class Texts(Protocol):
     def write(self, greeting: Greeting, language: str | None = None) -> Text:
         """Return the text in *language*, or in the nearest one: de-AT, then de, then the service's own.
 
-        The subject is one line and not empty. Raises TextUnwritable.
+        The subject is one line and not empty, and the link is that of the greeting. Raises TextUnwritable.
         """
 
 
@@ -88,20 +87,18 @@ class WriteText:
 
     def __call__(self, delivery: Delivery) -> Text:
         """Return the text. Raises TextUnwritable."""
-        url = self.link(delivery.key.user_id, delivery.key.kind, delivery.recipient.link_nonce)
+        key, recipient = delivery.key, delivery.recipient
         text = self.texts.write(
             Greeting(
-                kind=delivery.key.kind,
-                first_name=delivery.recipient.first_name,
-                last_name=delivery.recipient.last_name,
+                kind=key.kind,
+                first_name=recipient.first_name,
+                last_name=recipient.last_name,
                 years=delivery.years,
                 is_belated=self.policy.is_belated(delivery.due_at, self.now()),
-                unsubscribe_url=url,
+                unsubscribe_url=self.link(key.user_id, key.kind, recipient.link_nonce),
             )
         )
-        if delivery.is_trial:
-            text = attrs.evolve(text, subject=f"{TRIAL_MARK} {text.subject}")
-        return attrs.evolve(text, unsubscribe_url=url)
+        return text._replace(subject=f"{TRIAL_MARK} {text.subject}") if delivery.is_trial else text
 
 
 @attrs.frozen
@@ -121,4 +118,4 @@ class PreviewText:
         """Return the text. Raises LanguageUnknown for a language that there are no templates in."""
         if language is not None and language not in self.texts.languages:
             raise LanguageUnknown
-        return self.texts.write(attrs.evolve(SAMPLE, kind=kind, years=years, is_belated=is_belated), language)
+        return self.texts.write(SAMPLE._replace(kind=kind, years=years, is_belated=is_belated), language)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import attrs
 import httpx
 import pytest
 from structlog.typing import EventDict
@@ -160,7 +159,7 @@ def test_a_metric_has_no_label_that_somebody_chose(api: Api) -> None:
 
 @tried_once(INTO_ANOTHER, "a mail whose subject would have a second line: one line")
 def test_a_mail_has_the_headers_that_we_write() -> None:
-    text = attrs.evolve(WRITE(delivery()), subject="x\r\nBcc: y@example.com")
+    text = WRITE(delivery())._replace(subject="x\r\nBcc: y@example.com")
     with pytest.raises(MailUnwritable):
         mail_of(delivery(), text, "birthdays@example.org")
 

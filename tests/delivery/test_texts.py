@@ -3,7 +3,6 @@
 from datetime import timedelta
 from pathlib import Path
 
-import attrs
 import pytest
 
 from adapters.delivery.texts import InvalidTemplates, JinjaTexts, english_ordinal
@@ -67,14 +66,14 @@ class TestOurs:
     def test_years_are_counted_or_left_out(
         self, language: str, kind: Kind, years: int | None, part: str
     ) -> None:
-        text = ENGLISH.write(attrs.evolve(SAMPLE, kind=kind, years=years), language)
+        text = ENGLISH.write(SAMPLE._replace(kind=kind, years=years), language)
         assert part in text.body
 
     @pytest.mark.parametrize("kind", Kind)
     @pytest.mark.parametrize(("language", "word"), (("en", "belated"), ("de", "Nachträglich")))
     def test_there_is_one_for_a_later_day(self, kind: Kind, language: str, word: str) -> None:
-        in_time = attrs.evolve(SAMPLE, kind=kind)
-        late = attrs.evolve(in_time, is_belated=True)
+        in_time = SAMPLE._replace(kind=kind)
+        late = in_time._replace(is_belated=True)
         assert word not in ENGLISH.write(in_time, language).subject
         assert word in ENGLISH.write(late, language).subject
 
@@ -96,7 +95,7 @@ class TestOurs:
         assert JinjaTexts(None, "de").write(SAMPLE).subject == "Alles Gute zum Geburtstag, Ada!"
 
     def test_a_name_is_no_template(self) -> None:
-        text = ENGLISH.write(attrs.evolve(SAMPLE, first_name="{{ 7 * 7 }} {% raw %}"))
+        text = ENGLISH.write(SAMPLE._replace(first_name="{{ 7 * 7 }} {% raw %}"))
         assert text.subject == "Happy birthday, {{ 7 * 7 }} {% raw %}!"
 
 
@@ -115,9 +114,7 @@ class TestTheOperatorsOwn:
     def test_they_replace_ours_one_by_one(self, tmp_path: Path) -> None:
         texts = JinjaTexts(write(tmp_path, "en/birthday.txt", GOOD), "en")
         assert texts.write(SAMPLE).subject == "Hi Ada"
-        assert (
-            texts.write(attrs.evolve(SAMPLE, kind=Kind.ANNIVERSARY)).subject == "Happy work anniversary, Ada!"
-        )
+        assert texts.write(SAMPLE._replace(kind=Kind.ANNIVERSARY)).subject == "Happy work anniversary, Ada!"
         assert texts.languages == ["de", "en"]
 
     def test_a_language_of_their_own(self, tmp_path: Path) -> None:
@@ -138,7 +135,7 @@ class TestTheOperatorsOwn:
             "en/birthday.html",
             "{% extends '_layout.html' %}{% block words %}<p>{{ first_name }}</p>{% endblock %}",
         )
-        text = JinjaTexts(tmp_path, "en").write(attrs.evolve(SAMPLE, first_name="<script>"))
+        text = JinjaTexts(tmp_path, "en").write(SAMPLE._replace(first_name="<script>"))
         assert text.html == "<html><p>&lt;script&gt;</p></html>"
         assert "<script>" in text.body
 
@@ -217,5 +214,13 @@ class TestTheOperatorsOwn:
         odd = "Subject: x\n\n{{ 1 // (first_name | length - 5) }}"
         texts = JinjaTexts(write(tmp_path, "en/birthday.txt", odd), "en")
         with pytest.raises(TextUnwritable):
-            texts.write(attrs.evolve(SAMPLE, first_name="Grace"))
+            texts.write(SAMPLE._replace(first_name="Grace"))
         assert texts.write(SAMPLE).subject == "x"
+
+    def test_what_one_text_sets_is_not_there_for_the_next(self, tmp_path: Path) -> None:
+        odd = "Subject: x\n\n{{ range(2) | list }}{{ held is defined }}{% set held = first_name %}{{ held }}"
+        texts = JinjaTexts(write(tmp_path, "en/birthday.txt", odd), "en")
+        assert [texts.write(SAMPLE._replace(first_name=name)).body for name in ("Ada", "Zoë")] == [
+            "[0, 1]FalseAda\n",
+            "[0, 1]FalseZoë\n",
+        ]

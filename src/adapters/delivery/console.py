@@ -2,10 +2,13 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TextIO
 
 from application.deliveries import Delivery, DeliveryChannel, FailedForGood, Outcome, Sent
 from application.texts import Text, TextUnwritable
+
+_SENT = Sent()
 
 
 class ConsoleChannel(DeliveryChannel):
@@ -16,14 +19,28 @@ class ConsoleChannel(DeliveryChannel):
     name = "console"
     deduplicates = False
     reaches_people = False
-    batch_size = 500
+    batch_size = 1000
 
     def __init__(self, write: Callable[[Delivery], Text], stream: TextIO | None = None) -> None:
         self._write = write
         self._stream = stream or sys.stdout
 
     async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        outcomes = [self._send(delivery) for delivery in deliveries]
+        outcomes: list[Outcome] = []
+        lines: list[str] = []
+        instants: dict[datetime, str] = {}  # a crowd is due at one instant
+        for delivery in deliveries:
+            try:
+                subject = self._write(delivery).subject
+            except TextUnwritable as error:
+                outcomes.append(FailedForGood(type(error).__doc__ or ""))
+                continue
+            due = instants.get(delivery.due_at)
+            if due is None:
+                due = instants[delivery.due_at] = f"{delivery.due_at:%Y-%m-%dT%H:%M:%SZ}"
+            lines.append(f"{due}  {delivery.recipient.email}  {subject}\n")
+            outcomes.append(_SENT)
+        self._stream.write("".join(lines))
         self._stream.flush()
         return outcomes
 
@@ -32,13 +49,3 @@ class ConsoleChannel(DeliveryChannel):
 
     async def close(self) -> None:
         """Nothing is open."""
-
-    def _send(self, delivery: Delivery) -> Outcome:
-        try:
-            subject = self._write(delivery).subject
-        except TextUnwritable as error:
-            return FailedForGood(type(error).__doc__ or "")
-        print(
-            f"{delivery.due_at:%Y-%m-%dT%H:%M:%SZ}  {delivery.recipient.email}  {subject}", file=self._stream
-        )
-        return Sent()

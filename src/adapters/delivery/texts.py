@@ -1,7 +1,7 @@
 """Templates in Jinja, ours and the operator's, checked when they are loaded."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,7 @@ _ELEVENTH, _THIRTEENTH = 11, 13
 _MARKUP = "<b>Zoë</b> & 李"
 _LINK = "https://birthdays.example.com/unsubscribe/token"
 _SAMPLES = [
-    attrs.evolve(
-        SAMPLE,
+    SAMPLE._replace(
         first_name=first_name,
         years=years,
         is_belated=is_belated,
@@ -103,7 +102,7 @@ class JinjaTexts(Texts):
         return self._default
 
     def _load(
-        self, environment: ImmutableSandboxedEnvironment, folders: Sequence[Path], language: str, kind: Kind
+        self, environment: "_Environment", folders: Sequence[Path], language: str, kind: Kind
     ) -> Iterator[str]:
         """Add the templates for one language and kind; yield what is wrong with them."""
         name = f"{language}/{kind.lower()}"
@@ -127,8 +126,15 @@ class JinjaTexts(Texts):
         yield from sorted(set(_misfits(pair, name, language, kind)))
 
 
-def _environment(folders: Sequence[Path]) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+class _Environment(ImmutableSandboxedEnvironment):
+    """Each template's globals are one dictionary: a chain, which is Jinja's way, is copied slowly for each text."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        return {**self.globals, **(d or {})}
+
+
+def _environment(folders: Sequence[Path]) -> _Environment:
+    environment = _Environment(
         loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
         undefined=StrictUndefined,
         autoescape=lambda name: name is not None and name.endswith(".html"),
@@ -176,7 +182,7 @@ def _misfits(pair: _Pair, name: str, language: str, kind: Kind) -> Iterator[str]
     """Fill the templates in for many people, and yield what goes wrong."""
     for sample in _SAMPLES:
         try:
-            text = _filled(pair, attrs.evolve(sample, kind=kind), language)
+            text = _filled(pair, sample._replace(kind=kind), language)
         except Exception as error:  # noqa: BLE001  # what a template may raise is anything
             with_years = "without years" if sample.years is None else f"with years = {sample.years}"
             yield f"{name}: {_told(error)} ({with_years}{', belated' if sample.is_belated else ''})"
@@ -186,15 +192,17 @@ def _misfits(pair: _Pair, name: str, language: str, kind: Kind) -> Iterator[str]
 
 
 def _filled(pair: _Pair, greeting: Greeting, language: str) -> Text:
-    words: Mapping[str, Any] = {
+    words: dict[str, Any] = {
         "language": language,
         "first_name": greeting.first_name,
         "last_name": greeting.last_name,
         "belated": greeting.is_belated,
-        # Absent where they are not known: a template that forgets to ask is found out by the check.
-        **({} if greeting.years is None else {"years": greeting.years}),
-        **({} if greeting.unsubscribe_url is None else {"unsubscribe_url": greeting.unsubscribe_url}),
     }
+    # Absent where they are not known: a template that forgets to ask is found out by the check.
+    if greeting.years is not None:
+        words["years"] = greeting.years
+    if greeting.unsubscribe_url is not None:
+        words["unsubscribe_url"] = greeting.unsubscribe_url
     head, _, body = pair.text.render(words).lstrip("\ufeff\n").partition("\n")
     if not head.startswith(_SUBJECT):
         raise ValueError(f"the first line is to be '{_SUBJECT} ...'")
@@ -205,7 +213,8 @@ def _filled(pair: _Pair, greeting: Greeting, language: str) -> Text:
         raise ValueError("an empty line is to follow the subject")
     if not body.strip():
         raise ValueError("there is no text after the subject")
-    return Text(subject, body.strip("\n") + "\n", None if pair.html is None else pair.html.render(words))
+    html = None if pair.html is None else pair.html.render(words)
+    return Text(subject, body.strip("\n") + "\n", html, greeting.unsubscribe_url)
 
 
 def _told(error: Exception) -> str:
