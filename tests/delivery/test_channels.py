@@ -2,15 +2,20 @@
 
 import io
 import mailbox
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.policy import SMTP
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from adapters.delivery.console import ConsoleChannel
+from adapters.delivery.mail import mail_of
 from adapters.delivery.maildir import MaildirChannel
-from application.deliveries import FailedForGood, FailedForNow, Recipient, Sent
+from application.deliveries import Delivery, FailedForGood, FailedForNow, Recipient, Sent
+from application.texts import Text, TextUnwritable
 from tests.contract.channel import ChannelContract, Reached, delivery
 from tests.delivery.words import SENDER, WRITE
 
@@ -35,6 +40,25 @@ class TestConsole(ChannelContract):
             return [line.split("  ")[1] for line in stream.getvalue().splitlines()]
 
         return addresses
+
+    async def test_each_has_its_line_and_what_has_no_text_has_none(self, stream: io.StringIO) -> None:
+        def write(delivery: Delivery) -> Text:
+            if delivery.recipient.first_name == "Grace":
+                raise TextUnwritable
+            return WRITE(delivery)
+
+        ada, grace, zoe = (delivery(name) for name in ("Ada", "Grace", "Zoë"))
+        late = zoe._replace(due_at=ada.due_at + timedelta(minutes=90))
+        outcomes = await ConsoleChannel(write, stream).send_many([ada, grace, late])
+        assert outcomes == [
+            Sent(),
+            FailedForGood("The template cannot be filled in for this message."),
+            Sent(),
+        ]
+        assert stream.getvalue().splitlines() == [
+            f"{one.due_at:%Y-%m-%dT%H:%M}:00Z  {one.recipient.email}  Happy birthday, {one.recipient.first_name}!"
+            for one in (ada, late)
+        ]
 
 
 class TestMaildir(ChannelContract):
@@ -93,3 +117,16 @@ class TestMaildir(ChannelContract):
         assert isinstance(outcome, FailedForNow)
         folder.unlink()
         assert await channel.send_many([delivery()]) == [Sent()]
+
+
+@pytest.mark.parametrize("html", (None, "<p>Zoë</p>"))
+def test_what_mails_have_alike_is_written_as_the_library_writes_it(html: str | None) -> None:
+    one, other = delivery("Zoë"), delivery("Ada")
+    crowd = [one, other, other._replace(due_at=other.due_at + timedelta(hours=1)), one]
+    library = SMTP.clone(linesep="\n", max_line_length=990, cte_type="7bit")
+    for letter, sender in product(crowd, (SENDER, "greetings@example.net")):
+        mail = mail_of(letter, Text("Hi", "Zoë!\n.\n" * 30, html), sender).content
+        assert mail.as_bytes() == mail.as_bytes(policy=library)
+        assert mail["Date"].datetime == letter.due_at
+        assert mail["From"].addresses[0].addr_spec == sender
+        assert mail["To"].addresses[0].addr_spec == letter.recipient.email

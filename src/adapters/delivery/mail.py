@@ -1,9 +1,11 @@
 """A message as a mail: the same at every attempt, and nothing in it that a name could forge."""
 
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import EmailPolicy
 from email.utils import format_datetime
+from functools import cache, lru_cache
+from typing import Any
 
 import attrs
 import idna
@@ -14,8 +16,63 @@ from application.texts import Text
 _LINE_LENGTH_MAX = 990  # RFC 5322 allows 998; folding would put a blank into the Message-ID
 
 
+_ALIKE = frozenset(
+    {
+        "from",
+        "date",
+        "auto-submitted",
+        "list-unsubscribe-post",
+        "mime-version",
+        "content-type",
+        "content-transfer-encoding",
+    }
+)
+"""Headers of which the mails of a crowd have the same, or one of a few."""
+_ALIKE_MAX = 100
+
+
 class MailUnwritable(ValueError):
     """The address or the name cannot be written into a mail."""
+
+
+class _Headers(HeaderRegistry):
+    """Takes apart once what many mails have alike; the library's own makes a class for each header, besides."""
+
+    @cache  # noqa: B019  # there are two of these, which stay
+    def __getitem__(self, name: str) -> type[BaseHeader]:
+        return super().__getitem__(name)
+
+    def __call__(self, name: str, value: Any) -> BaseHeader:
+        return self._alike(name, value) if name.lower() in _ALIKE else super().__call__(name, value)
+
+    @lru_cache(_ALIKE_MAX)  # noqa: B019  # as above
+    def _alike(self, name: str, value: str) -> BaseHeader:
+        return super().__call__(name, value)
+
+
+class _Policy(EmailPolicy):
+    """Writes once what many mails have alike."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return self._alike(name, value) if name.lower() in _ALIKE else super().fold_binary(name, value)
+
+    @lru_cache(_ALIKE_MAX)  # noqa: B019  # there are four of these, which stay
+    def _alike(self, name: str, value: str) -> bytes:
+        return super().fold_binary(name, value)
+
+
+def _policy(*, utf8: bool) -> _Policy:
+    return _Policy(
+        utf8=utf8,
+        linesep="\n",
+        max_line_length=_LINE_LENGTH_MAX,
+        cte_type="7bit",
+        header_factory=_Headers(),
+    )
+
+
+_POLICIES = {utf8: _policy(utf8=utf8) for utf8 in (False, True)}
+_ON_THE_WIRE = {utf8: policy.clone(linesep="\r\n") for utf8, policy in _POLICIES.items()}
 
 
 @attrs.frozen
@@ -25,6 +82,10 @@ class Mail:
     content: EmailMessage
     address: str
     needs_utf8: bool
+
+    def on_the_wire(self) -> bytes:
+        """Return it with the ends of lines that mail servers want."""
+        return self.content.as_bytes(policy=_ON_THE_WIRE[self.needs_utf8])
 
 
 def mail_of(delivery: Delivery, text: Text, sender: str) -> Mail:
@@ -38,11 +99,11 @@ def mail_of(delivery: Delivery, text: Text, sender: str) -> Mail:
     name = f"{delivery.recipient.first_name} {delivery.recipient.last_name}"
     if any(character in name + delivery.recipient.email + text.subject for character in "\r\n\0"):
         raise MailUnwritable
-    policy = SMTPUTF8 if needs_utf8 else SMTP
-    mail = EmailMessage(policy=policy.clone(linesep="\n", max_line_length=_LINE_LENGTH_MAX, cte_type="7bit"))
+    mail = EmailMessage(policy=_POLICIES[needs_utf8])
     try:
         to = Address(name, local, domain if needs_utf8 else _ascii_domain(domain))
-        mail["From"] = own = Address("Birthdays", addr_spec=sender)
+        own = _own_address(sender)
+        mail["From"] = str(own)
         mail["To"] = to
         mail["Subject"] = text.subject
         mail["Date"] = format_datetime(delivery.due_at)
@@ -59,6 +120,11 @@ def mail_of(delivery: Delivery, text: Text, sender: str) -> Mail:
     except (ValueError, UnicodeError) as error:
         raise MailUnwritable from error
     return Mail(mail, to.addr_spec, needs_utf8)
+
+
+@lru_cache(maxsize=10)
+def _own_address(sender: str) -> Address:
+    return Address("Birthdays", addr_spec=sender)
 
 
 def _ascii_domain(domain: str) -> str:

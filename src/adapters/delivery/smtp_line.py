@@ -178,7 +178,7 @@ class SmtpLine:
         if answer.code != SMTPStatus.start_input or client.protocol is None:
             raise SMTPDataError(answer.code, answer.message)
         # Not client.data(): its errors do not tell whether the mail was on its way already.
-        content = mail.content.as_bytes(policy=mail.content.policy.clone(linesep="\r\n"))
+        content = mail.on_the_wire()
         self._is_in_doubt = True
         client.protocol.write(_LEADING_DOT.sub(b"..", content) + b".\r\n")
         answer = await client.protocol.read_response()
