@@ -36,6 +36,35 @@ async def test_planning_and_the_care_of_the_ledger_go_on_while_the_channel_hangs
         assert len(service.channel.batches) == 1, "the first one hangs still"
 
 
+async def test_the_plan_of_an_hour_gives_way_to_whoever_is_due_as_it_begins_and_not_for_ever() -> None:
+    service = Service()
+    await service.register({**ADA, "email": "ada@example.com"})
+    service.at(NINE - timedelta(minutes=30))
+    scheduler = scheduler_of(service)
+    async with asyncio.timeout(5), _running(scheduler):
+        await until(lambda: scheduler.state.next_due_at == NINE)
+        before = scheduler.state.last_plan_at
+        service.channel.hang()
+        service.at(NINE)
+        await until(lambda: len(service.channel.batches) == 1)
+        await asyncio.sleep(0.05)
+        assert scheduler.state.last_plan_at == before, "she is being greeted still"
+        service.at(NINE + loop.PLAN_GIVES_WAY)
+        await until(lambda: scheduler.state.last_plan_at == NINE + loop.PLAN_GIVES_WAY)
+
+
+async def test_the_plan_of_an_hour_is_made_once_nobody_is_due_any_more() -> None:
+    service = Service()
+    await service.register({**ADA, "email": "ada@example.com"})
+    service.at(NINE - timedelta(minutes=30))
+    scheduler = scheduler_of(service)
+    async with asyncio.timeout(5), _running(scheduler):
+        await until(lambda: scheduler.state.next_due_at == NINE)
+        service.at(NINE)
+        await until(lambda: scheduler.state.last_plan_at == NINE)
+    assert _statuses(service) == {Status.SENT: 1}
+
+
 async def test_a_process_with_another_channel_sends_the_rest_and_what_the_one_that_hangs_had_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

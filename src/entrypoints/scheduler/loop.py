@@ -25,6 +25,8 @@ from entrypoints.scheduler.bounds import in_time
 log = structlog.get_logger()
 
 PLAN_EVERY = timedelta(hours=1)
+PLAN_GIVES_WAY = timedelta(minutes=1)
+"""For how long at most the plan of an hour waits for those who are due as it begins: it looks two days ahead."""
 KEEP_EVERY_S = 2.0
 REAP_SHARE = 0.1
 """How much of its time a process looks for lost leases at most: it looks through all that is due."""
@@ -58,6 +60,8 @@ class Scheduler:
     refresh_lists: RefreshTodaysLists | None = None
     """For what was planned late: today's lists may be computed already."""
     _poke: asyncio.Event = attrs.field(factory=asyncio.Event)
+    _drained: asyncio.Event = attrs.field(factory=asyncio.Event)
+    """Set whenever nothing is due any more."""
     _failures: dict[str, int] = attrs.field(factory=dict)
     _reap_from: float = 0.0
     """When lost leases are looked for again, by the monotonic clock."""
@@ -105,12 +109,22 @@ class Scheduler:
         now = self.clock.now()
         last = self.state.last_plan_at
         if last is None or _plan_due(last) <= now or last > now:
+            await self._give_way(now, stopping)
+            if stopping.is_set():
+                return
             if not await self.plan_now():
                 await _wait_for(CLOCK_CHECK_EVERY_S, stopping)
                 return
             if months := await in_time(self.drop_old_months()):
                 log.info("months_dropped", months=months)
         await self._sleep_until(_plan_due(self.state.last_plan_at or now), stopping)
+
+    async def _give_way(self, now: datetime, stopping: asyncio.Event) -> None:
+        """Wait until whoever was to be greeted by now has been, for a minute at most: most are due at a full hour."""
+        due_at = self.state.next_due_at
+        if due_at is not None and due_at <= now and not self.state.is_paused:
+            self._drained.clear()
+            await self._sleep_until(now + PLAN_GIVES_WAY, stopping, self._drained)
 
     async def _dispatch_tick(self, stopping: asyncio.Event) -> None:
         self._poke.clear()
@@ -123,6 +137,7 @@ class Scheduler:
             await _wait_for(min(pause.total_seconds(), PAUSE_MAX_S), stopping)
             return
         self.state.next_due_at = await in_time(self.next_due())
+        self._drained.set()
         wake_at = min(self.state.next_due_at or now + SLEEP_MAX, now + SLEEP_MAX)
         await self._sleep_until(wake_at, stopping, self._poke)
 
