@@ -23,8 +23,13 @@ among people, never the other way, which compares everybody with every date.
 """
 
 _LOCK = 0x706C616E
-IS_ALONE = text(f"SELECT pg_try_advisory_xact_lock({_LOCK})")
-"""Whether nobody else plans: it only saves work, and nobody waits for it."""
+IS_ALONE = text("SELECT pg_try_advisory_xact_lock(CAST(:lock AS bigint))")
+"""Whether nobody else plans this shard: it only saves work, and nobody waits for it."""
+
+_IN_SHARD = f"""(
+    CAST(:shards AS integer) = 1
+    OR {SHARD_OF_ID} % CAST(:shards AS integer) = CAST(:shard AS integer)
+)"""
 
 # Said once more with constants, for the choice of the months that are looked at.
 _NEAR_TABLE = """
@@ -48,7 +53,7 @@ _NEAR_TABLE = """
 # another. OFFSET 0 has a rival looked up once for each.
 _PLAN = f"""
     WITH zone_table AS MATERIALIZED (
-        SELECT *, timezone AS same_timezone FROM unnest(
+        SELECT *, timezone AS same_timezone, extract(year FROM occasion_on)::int AS year FROM unnest(
             CAST(:timezone AS text[]), CAST(:on AS date[]), CAST(:month AS smallint[]),
             CAST(:day AS smallint[]), CAST(:rule AS text[]), CAST(:due_at AS timestamptz[]),
             CAST(:wall_time AS text[]), CAST(:expires_at AS timestamptz[])
@@ -63,10 +68,11 @@ _PLAN = f"""
     ), held AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind FROM messages m
         WHERE m.occasion_on BETWEEN CAST(:first AS date) AND CAST(:last AS date)
+          AND {_IN_SHARD.format("m.user_id")}
     ), owed AS MATERIALIZED (
         SELECT u.id AS user_id, k.kind, z.occasion_on, z.timezone, z.due_at, z.wall_time, z.expires_at, CASE k.kind
-            WHEN 'BIRTHDAY' THEN extract(year FROM z.occasion_on)::int - u.birthday_year
-            ELSE extract(year FROM z.occasion_on)::int - extract(year FROM u.anniversary_on)::int
+            WHEN 'BIRTHDAY' THEN z.year - u.birthday_year
+            ELSE z.year - extract(year FROM u.anniversary_on)::int
         END AS years,
         CASE k.kind WHEN 'BIRTHDAY' THEN u.no_birthdays ELSE u.no_anniversaries END AS is_declined
         FROM zone_table z
@@ -77,19 +83,16 @@ _PLAN = f"""
         CROSS JOIN (VALUES ('BIRTHDAY'), ('ANNIVERSARY')) AS k (kind)
         WHERE u.deleted_at IS NULL
           AND (z.rule IS NULL OR z.rule = coalesce(u.leap_day_rule, CAST(:default_rule AS text)))
-          AND (
-            CAST(:shards AS integer) = 1
-            OR {SHARD_OF_ID % "u.id"} % CAST(:shards AS integer) = CAST(:shard AS integer)
-          )
+          AND {_IN_SHARD.format("u.id")}
           AND CASE k.kind
             WHEN 'BIRTHDAY' THEN
                 u.birthday_month = z.month AND u.birthday_day = z.day
                 AND z.due_at >= u.birthday_known_at
-                AND (u.birthday_year IS NULL OR u.birthday_year <= extract(year FROM z.occasion_on))
+                AND (u.birthday_year IS NULL OR u.birthday_year <= z.year)
             ELSE
                 u.anniversary_month = z.month AND u.anniversary_day = z.day
                 AND z.due_at >= u.anniversary_known_at
-                AND extract(year FROM u.anniversary_on) <= extract(year FROM z.occasion_on)
+                AND extract(year FROM u.anniversary_on)::int <= z.year
           END
           AND (z.occasion_on, u.id, k.kind) NOT IN (SELECT occasion_on, user_id, kind FROM held)
         ORDER BY u.id, z.occasion_on, k.kind
@@ -144,6 +147,11 @@ _PLAN = f"""
 PLAN = text(_PLAN.format(conflict="ON CONFLICT DO NOTHING"))
 PLAN_ALONE = text(_PLAN.format(conflict=""))
 """Fails where another transaction has added a message meanwhile; to allow for it costs half as much as adding them."""
+
+
+def lock_of(shard: Shard) -> Mapping[str, int]:
+    """Return the parameter of IS_ALONE."""
+    return {"lock": _LOCK << 32 | (shard.of - 1) << 16 | shard.number}
 
 
 def plan_parameters(table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard) -> Mapping[str, Any]:
