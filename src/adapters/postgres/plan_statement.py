@@ -53,49 +53,53 @@ _NEAR_TABLE = """
 # another. OFFSET 0 has a rival looked up once for each.
 _PLAN = f"""
     WITH zone_table AS MATERIALIZED (
-        SELECT *, timezone AS same_timezone, extract(year FROM occasion_on)::int AS year FROM unnest(
+        SELECT z.*, k.kind, extract(year FROM z.occasion_on)::int AS year,
+            CASE k.kind WHEN 'BIRTHDAY' THEN z.timezone END AS birthday_timezone,
+            CASE k.kind WHEN 'ANNIVERSARY' THEN z.timezone END AS anniversary_timezone
+        FROM unnest(
             CAST(:timezone AS text[]), CAST(:on AS date[]), CAST(:month AS smallint[]),
             CAST(:day AS smallint[]), CAST(:rule AS text[]), CAST(:due_at AS timestamptz[]),
             CAST(:wall_time AS text[]), CAST(:expires_at AS timestamptz[])
         ) AS z (timezone, occasion_on, month, day, rule, due_at, wall_time, expires_at)
-        WHERE EXISTS (
-            SELECT FROM users u WHERE u.deleted_at IS NULL
-            AND u.timezone = z.timezone AND u.birthday_month = z.month AND u.birthday_day = z.day
-        ) OR EXISTS (
-            SELECT FROM users u WHERE u.deleted_at IS NULL
-            AND u.timezone = z.timezone AND u.anniversary_month = z.month AND u.anniversary_day = z.day
-        )
+        CROSS JOIN (VALUES ('BIRTHDAY'), ('ANNIVERSARY')) AS k (kind)
+        WHERE CASE k.kind
+            WHEN 'BIRTHDAY' THEN EXISTS (
+                SELECT FROM users u WHERE u.deleted_at IS NULL
+                AND u.timezone = z.timezone AND u.birthday_month = z.month AND u.birthday_day = z.day
+            )
+            ELSE EXISTS (
+                SELECT FROM users u WHERE u.deleted_at IS NULL
+                AND u.timezone = z.timezone AND u.anniversary_month = z.month AND u.anniversary_day = z.day
+            )
+        END
     ), held AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind FROM messages m
         WHERE m.occasion_on BETWEEN CAST(:first AS date) AND CAST(:last AS date)
           AND {_IN_SHARD.format("m.user_id")}
     ), owed AS MATERIALIZED (
-        SELECT u.id AS user_id, k.kind, z.occasion_on, z.timezone, z.due_at, z.wall_time, z.expires_at, CASE k.kind
-            WHEN 'BIRTHDAY' THEN z.year - u.birthday_year
+        SELECT u.id AS user_id, z.kind, z.occasion_on, z.timezone, z.due_at, z.wall_time, z.expires_at, CASE
+            WHEN z.anniversary_timezone IS NULL THEN z.year - u.birthday_year
             ELSE z.year - extract(year FROM u.anniversary_on)::int
         END AS years,
-        CASE k.kind WHEN 'BIRTHDAY' THEN u.no_birthdays ELSE u.no_anniversaries END AS is_declined
+        CASE WHEN z.anniversary_timezone IS NULL THEN u.no_birthdays ELSE u.no_anniversaries END AS is_declined
         FROM zone_table z
         JOIN users u ON (
-            u.timezone = z.timezone AND u.birthday_month = z.month AND u.birthday_day = z.day
-            OR u.timezone = z.same_timezone AND u.anniversary_month = z.month AND u.anniversary_day = z.day
+            u.timezone = z.birthday_timezone AND u.birthday_month = z.month AND u.birthday_day = z.day
+            OR u.timezone = z.anniversary_timezone AND u.anniversary_month = z.month AND u.anniversary_day = z.day
         )
-        CROSS JOIN (VALUES ('BIRTHDAY'), ('ANNIVERSARY')) AS k (kind)
         WHERE u.deleted_at IS NULL
           AND (z.rule IS NULL OR z.rule = coalesce(u.leap_day_rule, CAST(:default_rule AS text)))
           AND {_IN_SHARD.format("u.id")}
-          AND CASE k.kind
-            WHEN 'BIRTHDAY' THEN
-                u.birthday_month = z.month AND u.birthday_day = z.day
-                AND z.due_at >= u.birthday_known_at
+          AND CASE
+            WHEN z.anniversary_timezone IS NULL THEN
+                z.due_at >= u.birthday_known_at
                 AND (u.birthday_year IS NULL OR u.birthday_year <= z.year)
             ELSE
-                u.anniversary_month = z.month AND u.anniversary_day = z.day
-                AND z.due_at >= u.anniversary_known_at
+                z.due_at >= u.anniversary_known_at
                 AND extract(year FROM u.anniversary_on)::int <= z.year
           END
-          AND (z.occasion_on, u.id, k.kind) NOT IN (SELECT occasion_on, user_id, kind FROM held)
-        ORDER BY u.id, z.occasion_on, k.kind
+          AND (z.occasion_on, u.id, z.kind) NOT IN (SELECT occasion_on, user_id, kind FROM held)
+        ORDER BY u.id, z.occasion_on, z.kind
         FOR SHARE OF u
     ), near AS MATERIALIZED (
         SELECT m.user_id, m.kind FROM messages m
