@@ -41,8 +41,9 @@ _NEAR_TABLE = """
 # may choose to pass through them for each person.
 
 # Each day of birth or of entry is looked up once, for the people of both kinds together: they are locked in the order
-# of their ids as everybody locks them, and who has changed meanwhile is planned as changed, or plans themselves. The
-# zone has two names, since conditions that both indexes share would be taken out of what is asked of either.
+# of their ids as everybody locks them, and who has changed meanwhile is planned as changed, or plans themselves. A row
+# of the table is of one kind, and the zone of the other kind is NULL, so that the index of that finds nobody: to find out
+# the kind of each person costs more than to look them up.
 
 # What the ledger holds of these dates is one range of its key. Whether those who are owed something had a greeting not
 # long ago is found in one pass through each month: a look-up in a dozen months for each would cost several times what
