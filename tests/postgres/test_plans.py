@@ -295,11 +295,12 @@ async def test_a_plan_passes_through_each_month_once_also_through_one_that_was_e
     table = zone_table(POLICY, PI_DAY, PI_DAY, zone_names())  # in all of which but one nobody lives
     parameters = {**plan_parameters(table, POLICY, ALL_SHARDS), "now": START}
     for turn in ("first", "again"):
-        nodes = await _nodes_of_plan(ledger, parameters)
-        assert max(_rows_read(node) for node in nodes) <= 2 * _ROWS, turn
-        of_ledger = [node for node in nodes if _is_read(node, "messages_")]
-        assert of_ledger, turn
-        assert max(node["Actual Loops"] for node in of_ledger) == 1, turn
+        for shard in (ALL_SHARDS, Shard(1, 2)):
+            nodes = await _nodes_of_plan(ledger, {**parameters, "shard": shard.number, "shards": shard.of})
+            assert max(_rows_read(node) for node in nodes) <= 2 * _ROWS, turn
+            of_ledger = [node for node in nodes if _is_read(node, "messages_")]
+            assert of_ledger, turn
+            assert max(node["Actual Loops"] for node in of_ledger) == 1, turn
         if turn == "first":
             async with ledger.begin() as connection, asyncio.timeout(60):
                 await connection.execute(BY_LOOK_UPS)

@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from application.ports import Shard
 
-SHARD_OF_ID = "('x' || right(CAST(%s AS text), 4))::bit(16)::int"
+SHARD_OF_ID = "(get_byte(uuid_send({0}), 14) * 256 + get_byte(uuid_send({0}), 15))"
+"""The last 16 bits of an id, as ``Shard.holds`` has them."""
 
 OPEN = "m.ended IS NULL AND m.status IN ('SCHEDULED', 'RETRYING')"
 """The index holds all that has not ended: who is being sent stays in it, so that a claim costs no index a thing."""
@@ -32,7 +33,7 @@ def in_shard(shard: Shard) -> str:
     """Return the condition that a message is in *shard*; nothing where that is everybody."""
     if shard.of == 1:
         return ""
-    return f"AND {SHARD_OF_ID % 'm.user_id'} % {int(shard.of)} = {int(shard.number)}"
+    return f"AND {SHARD_OF_ID.format('m.user_id')} % {int(shard.of)} = {int(shard.number)}"
 
 
 def first_due(shard: Shard) -> str:
