@@ -31,6 +31,7 @@ from tests.contract.next_due import NextDueContract
 from tests.contract.operator import OperatorContract
 from tests.contract.people import person
 from tests.contract.plan import PlanContract
+from tests.contract.plan_at_once import PlanAtOnceContract
 from tests.contract.readers import ReadersContract
 from tests.contract.rights import RightsContract
 from tests.contract.settle import SettleContract
@@ -105,6 +106,10 @@ class TestImports(OnMemory, ImportsContract):
 
 
 class TestPlan(OnMemory, PlanContract):
+    pass
+
+
+class TestPlanAtOnce(OnMemory, PlanAtOnceContract):
     pass
 
 

@@ -33,6 +33,7 @@ from tests.contract.ledger_machine import LedgerMachine
 from tests.contract.next_due import NextDueContract
 from tests.contract.operator import OperatorContract
 from tests.contract.plan import PlanContract
+from tests.contract.plan_at_once import PlanAtOnceContract
 from tests.contract.readers import ReadersContract
 from tests.contract.rights import RightsContract
 from tests.contract.settle import SettleContract
@@ -110,6 +111,10 @@ class TestImports(OnPostgres, ImportsContract):
 
 
 class TestPlan(OnPostgres, PlanContract):
+    pass
+
+
+class TestPlanAtOnce(OnPostgres, PlanAtOnceContract):
     pass
 
 

@@ -70,9 +70,13 @@ _DUE = (
     )
     SELECT '2027-03-14', id, 'BIRTHDAY', 'SCHEDULED', service_now(), service_now() + interval '24 h',
         'Europe/Berlin', 'exact', '2027-01-01', '2027-01-01'
-    FROM users
+    FROM users ORDER BY id
     """,
 )
+_PAGE_BYTES = 8192
+_INDEX_BYTES = text("""
+    SELECT pg_relation_size(indexrelid) FROM pg_index WHERE indrelid = 'messages_2027_03'::regclass ORDER BY indexrelid
+""")
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +175,30 @@ async def test_a_claim_tells_no_index(postgres_url: str) -> None:
             assert changed.one() == (_BATCH, _BATCH)
 
 
+async def test_an_outcome_finds_room_in_each_index(postgres_url: str) -> None:
+    """Else there are pages to be searched for what may be deleted, and halved."""
+    async with fresh_engine(postgres_url) as engine:
+        await set_clock(engine, START, speed=0)
+        async with engine.begin() as connection:
+            await partitions.add(connection, PI_DAY, PI_DAY)
+            for statement in _DUE:
+                await connection.execute(text(statement))
+            before = (await connection.scalars(_INDEX_BYTES)).all()
+        for _ in range(2):
+            async with engine.begin() as connection:
+                claimed = (await connection.execute(text(statements.claim(_BATCH, ALL_SHARDS)), _CLAIM)).all()
+            async with engine.begin() as connection:
+                fenced = {"user_id": [row.user_id for row in claimed], "fence": [1] * _BATCH}
+                settled = await connection.execute(
+                    statements.SETTLE_SENT, {"on": PI_DAY, "kind": "BIRTHDAY", **fenced}
+                )
+                assert settled.all() == [("SENT", _BATCH)]
+        async with engine.begin() as connection:
+            after = (await connection.scalars(_INDEX_BYTES)).all()
+        grown = [now - then for now, then in zip(after, before, strict=True)]
+        assert max(grown) <= _PAGE_BYTES, "the last page of each was not left empty"
+
+
 async def test_an_outcome_costs_a_look_up_by_its_key_whatever_the_statistics_say(ledger: AsyncEngine) -> None:
     """Also if the ledger had nothing on its way when it was looked at last."""
     engine = open_engine(ledger.url.render_as_string(hide_password=False), by_index=True)
@@ -267,11 +295,12 @@ async def test_a_plan_passes_through_each_month_once_also_through_one_that_was_e
     table = zone_table(POLICY, PI_DAY, PI_DAY, zone_names())  # in all of which but one nobody lives
     parameters = {**plan_parameters(table, POLICY, ALL_SHARDS), "now": START}
     for turn in ("first", "again"):
-        nodes = await _nodes_of_plan(ledger, parameters)
-        assert max(_rows_read(node) for node in nodes) <= 2 * _ROWS, turn
-        of_ledger = [node for node in nodes if _is_read(node, "messages_")]
-        assert of_ledger, turn
-        assert max(node["Actual Loops"] for node in of_ledger) == 1, turn
+        for shard in (ALL_SHARDS, Shard(1, 2)):
+            nodes = await _nodes_of_plan(ledger, {**parameters, "shard": shard.number, "shards": shard.of})
+            assert max(_rows_read(node) for node in nodes) <= 2 * _ROWS, turn
+            of_ledger = [node for node in nodes if _is_read(node, "messages_")]
+            assert of_ledger, turn
+            assert max(node["Actual Loops"] for node in of_ledger) == 1, turn
         if turn == "first":
             async with ledger.begin() as connection, asyncio.timeout(60):
                 await connection.execute(BY_LOOK_UPS)

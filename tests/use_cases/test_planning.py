@@ -1,12 +1,15 @@
 """PlanMessages."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from application.errors import StoreUnavailable
 from application.ledger import PlanReport
+from domain.events import Event
 from domain.message import Status
-from tests.contract.adapters import START
+from tests.contract.adapters import POLICY, START
 from tests.use_cases.service import Service
 
 Told = dict[str, str | None]
@@ -43,6 +46,26 @@ async def test_a_dry_run_keeps_nothing(service: Service, ada: Told) -> None:
     assert await service.plan(last=date(2027, 3, 31), dry_run=True) == PlanReport(1, 0)
     assert await service.messages() == []
     assert service.told.events == []
+
+
+async def test_a_plan_that_ends_half_way_is_gone_on_with(service: Service, ada: Told) -> None:
+    """Nobody reads of a plan that it is done before everybody's messages are there."""
+    await service.register_many(20, ada | _LATER)
+    service.at(START + timedelta(days=5))
+
+    async def end(_events: Sequence[Event]) -> None:
+        assert service.store.committed.bookmark.planned_until is None
+        service.store.is_reachable = False
+
+    service.told.then = end
+    with pytest.raises(StoreUnavailable):
+        await service.plan()
+    service.told.then, service.store.is_reachable = None, True
+    assert service.store.committed.bookmark.planned_until is None
+    planned = len(await service.messages())
+    assert 0 < planned < 20
+    assert await service.plan() == PlanReport(20 - planned, 0)
+    assert service.store.committed.bookmark.planned_until == POLICY.plan_dates(service.clock.now())[1]
 
 
 async def test_what_was_missed_is_made_up_for_while_its_window_is_open(service: Service, ada: Told) -> None:

@@ -23,8 +23,13 @@ among people, never the other way, which compares everybody with every date.
 """
 
 _LOCK = 0x706C616E
-IS_ALONE = text(f"SELECT pg_try_advisory_xact_lock({_LOCK})")
-"""Whether nobody else plans: it only saves work, and nobody waits for it."""
+IS_ALONE = text("SELECT pg_try_advisory_xact_lock(CAST(:lock AS bigint))")
+"""Whether nobody else plans this shard: it only saves work, and nobody waits for it."""
+
+_IN_SHARD = f"""(
+    CAST(:shards AS integer) = 1
+    OR {SHARD_OF_ID} % CAST(:shards AS integer) = CAST(:shard AS integer)
+)"""
 
 # Said once more with constants, for the choice of the months that are looked at.
 _NEAR_TABLE = """
@@ -36,8 +41,9 @@ _NEAR_TABLE = """
 # may choose to pass through them for each person.
 
 # Each day of birth or of entry is looked up once, for the people of both kinds together: they are locked in the order
-# of their ids as everybody locks them, and who has changed meanwhile is planned as changed, or plans themselves. The
-# zone has two names, since conditions that both indexes share would be taken out of what is asked of either.
+# of their ids as everybody locks them, and who has changed meanwhile is planned as changed, or plans themselves. A row
+# of the table is of one kind, and the zone of the other kind is NULL, so that the index of that finds nobody: to find out
+# the kind of each person costs more than to look them up.
 
 # What the ledger holds of these dates is one range of its key. Whether those who are owed something had a greeting not
 # long ago is found in one pass through each month: a look-up in a dozen months for each would cost several times what
@@ -48,51 +54,53 @@ _NEAR_TABLE = """
 # another. OFFSET 0 has a rival looked up once for each.
 _PLAN = f"""
     WITH zone_table AS MATERIALIZED (
-        SELECT *, timezone AS same_timezone FROM unnest(
+        SELECT z.*, k.kind, extract(year FROM z.occasion_on)::int AS year,
+            CASE k.kind WHEN 'BIRTHDAY' THEN z.timezone END AS birthday_timezone,
+            CASE k.kind WHEN 'ANNIVERSARY' THEN z.timezone END AS anniversary_timezone
+        FROM unnest(
             CAST(:timezone AS text[]), CAST(:on AS date[]), CAST(:month AS smallint[]),
             CAST(:day AS smallint[]), CAST(:rule AS text[]), CAST(:due_at AS timestamptz[]),
             CAST(:wall_time AS text[]), CAST(:expires_at AS timestamptz[])
         ) AS z (timezone, occasion_on, month, day, rule, due_at, wall_time, expires_at)
-        WHERE EXISTS (
-            SELECT FROM users u WHERE u.deleted_at IS NULL
-            AND u.timezone = z.timezone AND u.birthday_month = z.month AND u.birthday_day = z.day
-        ) OR EXISTS (
-            SELECT FROM users u WHERE u.deleted_at IS NULL
-            AND u.timezone = z.timezone AND u.anniversary_month = z.month AND u.anniversary_day = z.day
-        )
+        CROSS JOIN (VALUES ('BIRTHDAY'), ('ANNIVERSARY')) AS k (kind)
+        WHERE CASE k.kind
+            WHEN 'BIRTHDAY' THEN EXISTS (
+                SELECT FROM users u WHERE u.deleted_at IS NULL
+                AND u.timezone = z.timezone AND u.birthday_month = z.month AND u.birthday_day = z.day
+            )
+            ELSE EXISTS (
+                SELECT FROM users u WHERE u.deleted_at IS NULL
+                AND u.timezone = z.timezone AND u.anniversary_month = z.month AND u.anniversary_day = z.day
+            )
+        END
     ), held AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind FROM messages m
         WHERE m.occasion_on BETWEEN CAST(:first AS date) AND CAST(:last AS date)
+          AND {_IN_SHARD.format("m.user_id")}
     ), owed AS MATERIALIZED (
-        SELECT u.id AS user_id, k.kind, z.occasion_on, z.timezone, z.due_at, z.wall_time, z.expires_at, CASE k.kind
-            WHEN 'BIRTHDAY' THEN extract(year FROM z.occasion_on)::int - u.birthday_year
-            ELSE extract(year FROM z.occasion_on)::int - extract(year FROM u.anniversary_on)::int
+        SELECT u.id AS user_id, z.kind, z.occasion_on, z.timezone, z.due_at, z.wall_time, z.expires_at, CASE
+            WHEN z.anniversary_timezone IS NULL THEN z.year - u.birthday_year
+            ELSE z.year - extract(year FROM u.anniversary_on)::int
         END AS years,
-        CASE k.kind WHEN 'BIRTHDAY' THEN u.no_birthdays ELSE u.no_anniversaries END AS is_declined
+        CASE WHEN z.anniversary_timezone IS NULL THEN u.no_birthdays ELSE u.no_anniversaries END AS is_declined
         FROM zone_table z
         JOIN users u ON (
-            u.timezone = z.timezone AND u.birthday_month = z.month AND u.birthday_day = z.day
-            OR u.timezone = z.same_timezone AND u.anniversary_month = z.month AND u.anniversary_day = z.day
+            u.timezone = z.birthday_timezone AND u.birthday_month = z.month AND u.birthday_day = z.day
+            OR u.timezone = z.anniversary_timezone AND u.anniversary_month = z.month AND u.anniversary_day = z.day
         )
-        CROSS JOIN (VALUES ('BIRTHDAY'), ('ANNIVERSARY')) AS k (kind)
         WHERE u.deleted_at IS NULL
           AND (z.rule IS NULL OR z.rule = coalesce(u.leap_day_rule, CAST(:default_rule AS text)))
-          AND (
-            CAST(:shards AS integer) = 1
-            OR {SHARD_OF_ID % "u.id"} % CAST(:shards AS integer) = CAST(:shard AS integer)
-          )
-          AND CASE k.kind
-            WHEN 'BIRTHDAY' THEN
-                u.birthday_month = z.month AND u.birthday_day = z.day
-                AND z.due_at >= u.birthday_known_at
-                AND (u.birthday_year IS NULL OR u.birthday_year <= extract(year FROM z.occasion_on))
+          AND {_IN_SHARD.format("u.id")}
+          AND CASE
+            WHEN z.anniversary_timezone IS NULL THEN
+                z.due_at >= u.birthday_known_at
+                AND (u.birthday_year IS NULL OR u.birthday_year <= z.year)
             ELSE
-                u.anniversary_month = z.month AND u.anniversary_day = z.day
-                AND z.due_at >= u.anniversary_known_at
-                AND extract(year FROM u.anniversary_on) <= extract(year FROM z.occasion_on)
+                z.due_at >= u.anniversary_known_at
+                AND extract(year FROM u.anniversary_on)::int <= z.year
           END
-          AND (z.occasion_on, u.id, k.kind) NOT IN (SELECT occasion_on, user_id, kind FROM held)
-        ORDER BY u.id, z.occasion_on, k.kind
+          AND (z.occasion_on, u.id, z.kind) NOT IN (SELECT occasion_on, user_id, kind FROM held)
+        ORDER BY u.id, z.occasion_on, z.kind
         FOR SHARE OF u
     ), near AS MATERIALIZED (
         SELECT m.user_id, m.kind FROM messages m
@@ -144,6 +152,11 @@ _PLAN = f"""
 PLAN = text(_PLAN.format(conflict="ON CONFLICT DO NOTHING"))
 PLAN_ALONE = text(_PLAN.format(conflict=""))
 """Fails where another transaction has added a message meanwhile; to allow for it costs half as much as adding them."""
+
+
+def lock_of(shard: Shard) -> Mapping[str, int]:
+    """Return the parameter of IS_ALONE."""
+    return {"lock": _LOCK << 32 | (shard.of - 1) << 16 | shard.number}
 
 
 def plan_parameters(table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard) -> Mapping[str, Any]:

@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from application.ports import Shard
 
-SHARD_OF_ID = "('x' || right(CAST(%s AS text), 4))::bit(16)::int"
+SHARD_OF_ID = "(get_byte(uuid_send({0}), 14) * 256 + get_byte(uuid_send({0}), 15))"
+"""The last 16 bits of an id, as ``Shard.holds`` has them."""
 
 OPEN = "m.ended IS NULL AND m.status IN ('SCHEDULED', 'RETRYING')"
 """The index holds all that has not ended: who is being sent stays in it, so that a claim costs no index a thing."""
@@ -32,7 +33,7 @@ def in_shard(shard: Shard) -> str:
     """Return the condition that a message is in *shard*; nothing where that is everybody."""
     if shard.of == 1:
         return ""
-    return f"AND {SHARD_OF_ID % 'm.user_id'} % {int(shard.of)} = {int(shard.number)}"
+    return f"AND {SHARD_OF_ID.format('m.user_id')} % {int(shard.of)} = {int(shard.number)}"
 
 
 def first_due(shard: Shard) -> str:
@@ -51,8 +52,8 @@ def first_due(shard: Shard) -> str:
 
 
 # The date is a parameter: with it PostgreSQL knows the month before it starts, and looks at no other for any of the
-# rows. Of each row it is asked in a list alone: months that are left out twice, at the start and then for a row, are
-# none at all in PostgreSQL 18 once it has looked anew at a row that another claim had just taken.
+# rows. Those it has locked are found again by their place in it, which nobody can change any more. What somebody changed
+# after the claim had begun is locked where it is now and not seen there: it is left to the next claim.
 def claim(limit: int, shard: Shard) -> str:
     """Return the statement that claims up to *limit* messages of one date whose instant has come.
 
@@ -63,7 +64,7 @@ def claim(limit: int, shard: Shard) -> str:
     return f"""
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     due AS MATERIALIZED (
-        SELECT m.occasion_on, m.user_id, m.kind, m.timezone, m.reason, m.may_have_arrived
+        SELECT m.ctid AS place, m.occasion_on, m.user_id, m.kind, m.timezone, m.reason, m.may_have_arrived
         FROM messages m
         WHERE {OPEN}
           AND {WANTED_AT} <= (SELECT now FROM clock)
@@ -73,8 +74,7 @@ def claim(limit: int, shard: Shard) -> str:
         LIMIT {int(limit)}
         FOR NO KEY UPDATE SKIP LOCKED
     ), judged AS MATERIALIZED (
-        SELECT d.*, ARRAY[d.occasion_on] AS dates, ARRAY[d.user_id] AS ids,
-            u.first_name, u.last_name, u.email, u.link_nonce, r.why_not, CASE
+        SELECT d.*, u.first_name, u.last_name, u.email, u.link_nonce, r.why_not, CASE
             WHEN r.why_not IS NOT NULL AND d.may_have_arrived THEN 'UNKNOWN'
             WHEN r.why_not = 'user-deleted' THEN 'CANCELLED'
             WHEN r.why_not IS NOT NULL THEN 'SKIPPED'
@@ -108,9 +108,7 @@ def claim(limit: int, shard: Shard) -> str:
             retry_at = NULL,
             updated_at = (SELECT now FROM clock)
         FROM judged j
-        WHERE {ON_DATE}
-          AND m.occasion_on = ANY (j.dates) AND m.user_id = ANY (j.ids) AND m.kind = j.kind
-          AND j.verdict IS NOT NULL
+        WHERE {ON_DATE} AND m.ctid = j.place AND j.verdict IS NOT NULL
         RETURNING m.occasion_on, m.user_id, m.kind, m.fence, m.attempt, m.due_at, m.expires_at, m.years,
             m.status, j.first_name, j.last_name, j.email, j.link_nonce
     )
@@ -125,10 +123,11 @@ def claim(limit: int, shard: Shard) -> str:
 
 
 # One kind of message of one date at a time: the date, being a parameter, leads to its month before the statement starts.
-# With a date in each row PostgreSQL would look at every month for each of them; the kind is in the row, since it would
-# lead through all of that kind. Rows are taken in the order of their
-# keys, one look-up each: the scheduler's connections join in no other way. A literal status would be one of the
-# ledger's alone, and lead through all that is on its way for each outcome.
+# With a date in each row PostgreSQL would look at every month for each of them; it is asked in a list alone, since months
+# that are left out twice, at the start and then for a row, are none at all in PostgreSQL 18 once it has looked anew at a
+# row that another transaction had just changed. The kind is in the row, since it would lead through all of that kind.
+# Rows are taken in the order of their keys, one look-up each: the scheduler's connections join in no other way. A literal
+# status would be one of the ledger's alone, and lead through all that is on its way for each outcome.
 _SETTLE = """
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     outcome AS MATERIALIZED (
