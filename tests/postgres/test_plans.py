@@ -73,6 +73,16 @@ _DUE = (
     FROM users ORDER BY id
     """,
 )
+_ANYWHERE = text("""
+    INSERT INTO users (
+        id, first_name, last_name, email, timezone, birthday_month, birthday_day, anniversary_on, version, created_at,
+        updated_at, birthday_known_at, anniversary_known_at
+    )
+    SELECT gen_random_uuid(), 'Ada', 'Lovelace', 'p' || n || '@example.com',
+        (CAST(:zones AS text[]))[1 + n % cardinality(CAST(:zones AS text[]))], 1 + n % 12, 1 + n % 28,
+        date '2015-01-01' + n % 365, 1, '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01'
+    FROM generate_series(1, :people) n
+""")
 _PAGE_BYTES = 8192
 _INDEX_BYTES = text("""
     SELECT pg_relation_size(indexrelid) FROM pg_index WHERE indrelid = 'messages_2027_03'::regclass ORDER BY indexrelid
@@ -305,6 +315,25 @@ async def test_a_plan_passes_through_each_month_once_also_through_one_that_was_e
             async with ledger.begin() as connection, asyncio.timeout(60):
                 await connection.execute(BY_LOOK_UPS)
                 assert (await connection.execute(PLAN, parameters)).all() == [("SCHEDULED", _ROWS)]
+
+
+@pytest.mark.parametrize("is_known", (True, False), ids=("with statistics", "without statistics"))
+async def test_a_shard_of_a_plan_looks_up_each_day_and_zone_and_compares_nobody_with_all_of_them(
+    postgres_url: str, *, is_known: bool
+) -> None:
+    """People live anywhere and were born on any day, as after a first import that nobody has taken statistics of."""
+    async with fresh_engine(postgres_url) as ledger:
+        await set_clock(ledger, START, speed=0)
+        async with ledger.begin() as connection:
+            await connection.execute(text("ALTER TABLE users SET (autovacuum_enabled = off)"))
+            await partitions.add(connection, PI_DAY, PI_DAY + timedelta(days=92))
+            await connection.execute(_ANYWHERE, {"zones": zone_names(), "people": _ROWS})
+            if is_known:
+                await connection.execute(text("ANALYZE users"))
+        table = zone_table(POLICY, *POLICY.plan_dates(START), zone_names())
+        parameters = {**plan_parameters(table, POLICY, Shard(1, 2)), "now": START}
+        nodes = await _nodes_of_plan(ledger, parameters)
+        assert max(_rows_read(node) for node in nodes) <= 2 * _ROWS
 
 
 async def test_a_plan_looks_up_those_alone_who_had_a_greeting_not_long_ago(ledger: AsyncEngine) -> None:
