@@ -70,7 +70,7 @@ _DUE = (
     )
     SELECT '2027-03-14', id, 'BIRTHDAY', 'SCHEDULED', service_now(), service_now() + interval '24 h',
         'Europe/Berlin', 'exact', '2027-01-01', '2027-01-01'
-    FROM users ORDER BY id
+    FROM users
     """,
 )
 _ANYWHERE = text("""
@@ -82,10 +82,6 @@ _ANYWHERE = text("""
         (CAST(:zones AS text[]))[1 + n % cardinality(CAST(:zones AS text[]))], 1 + n % 12, 1 + n % 28,
         date '2015-01-01' + n % 365, 1, '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01'
     FROM generate_series(1, :people) n
-""")
-_PAGE_BYTES = 8192
-_INDEX_BYTES = text("""
-    SELECT pg_relation_size(indexrelid) FROM pg_index WHERE indrelid = 'messages_2027_03'::regclass ORDER BY indexrelid
 """)
 
 
@@ -183,30 +179,6 @@ async def test_a_claim_tells_no_index(postgres_url: str) -> None:
             )
             assert len(claimed) == _BATCH
             assert changed.one() == (_BATCH, _BATCH)
-
-
-async def test_an_outcome_finds_room_in_each_index(postgres_url: str) -> None:
-    """Else there are pages to be searched for what may be deleted, and halved."""
-    async with fresh_engine(postgres_url) as engine:
-        await set_clock(engine, START, speed=0)
-        async with engine.begin() as connection:
-            await partitions.add(connection, PI_DAY, PI_DAY)
-            for statement in _DUE:
-                await connection.execute(text(statement))
-            before = (await connection.scalars(_INDEX_BYTES)).all()
-        for _ in range(2):
-            async with engine.begin() as connection:
-                claimed = (await connection.execute(text(statements.claim(_BATCH, ALL_SHARDS)), _CLAIM)).all()
-            async with engine.begin() as connection:
-                fenced = {"user_id": [row.user_id for row in claimed], "fence": [1] * _BATCH}
-                settled = await connection.execute(
-                    statements.SETTLE_SENT, {"on": PI_DAY, "kind": "BIRTHDAY", **fenced}
-                )
-                assert settled.all() == [("SENT", _BATCH)]
-        async with engine.begin() as connection:
-            after = (await connection.scalars(_INDEX_BYTES)).all()
-        grown = [now - then for now, then in zip(after, before, strict=True)]
-        assert max(grown) <= _PAGE_BYTES, "the last page of each was not left empty"
 
 
 async def test_an_outcome_costs_a_look_up_by_its_key_whatever_the_statistics_say(ledger: AsyncEngine) -> None:

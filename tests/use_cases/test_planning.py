@@ -68,6 +68,20 @@ async def test_a_plan_that_ends_half_way_is_gone_on_with(service: Service, ada: 
     assert service.store.committed.bookmark.planned_until == POLICY.plan_dates(service.clock.now())[1]
 
 
+async def test_of_two_shards_that_fail_the_defect_is_told_of(service: Service, ada: Told) -> None:
+    """A store that is away is waited for, and says nothing of what is wrong besides."""
+    await service.register_many(20, ada | _LATER)
+    service.at(START + timedelta(days=5))
+    errors = iter((StoreUnavailable(), ZeroDivisionError()))
+
+    async def fail(_events: Sequence[Event]) -> None:
+        raise next(errors)
+
+    service.told.then = fail
+    with pytest.raises(ZeroDivisionError):
+        await service.plan()
+
+
 async def test_what_was_missed_is_made_up_for_while_its_window_is_open(service: Service, ada: Told) -> None:
     await service.register_many(3, ada | _LATER)
     service.at(datetime(2027, 3, 21, 7, 59, tzinfo=UTC))

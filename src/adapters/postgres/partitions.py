@@ -13,14 +13,7 @@ _LOCK = 0x70617274
 _LOCK_NOT_AVAILABLE = "55P03"
 _ALIKE = "INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED"
 FILL_PER_CENT = 45
-"""Each row has room beside it for what its claim makes of it: only there no index has to be told.
-
-Its outcome tells the two indexes that hold every message, and finds room there as well: in a full page PostgreSQL would
-look for what may be deleted, join what is alike, and halve the page after all.
-"""
-_OF_EVERY_MESSAGE = text("""
-    SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = to_regclass(:name) AND indpred IS NULL
-""")
+"""Each row has room beside it for what its claim makes of it: only there no index has to be told."""
 _LEAVES = text("SELECT relid::regclass::text FROM pg_partition_tree('messages') WHERE isleaf")
 
 
@@ -45,8 +38,6 @@ async def _add(connection: AsyncConnection, month: date) -> None:
         f"ALTER TABLE messages ATTACH PARTITION {name} FOR VALUES FROM ('{month}') TO ('{following}')",
     ):
         await connection.execute(text(statement))
-    for index in (await connection.scalars(_OF_EVERY_MESSAGE, {"name": name})).all():
-        await connection.execute(text(f"ALTER INDEX {index} SET (fillfactor = {FILL_PER_CENT})"))
 
 
 async def held_months(connection: AsyncConnection) -> frozenset[date]:

@@ -52,8 +52,9 @@ def first_due(shard: Shard) -> str:
 
 
 # The date is a parameter: with it PostgreSQL knows the month before it starts, and looks at no other for any of the
-# rows. Those it has locked are found again by their place in it, which nobody can change any more. What somebody changed
-# after the claim had begun is locked where it is now and not seen there: it is left to the next claim.
+# rows. Those it has locked are found again by their place, which nobody can change any more; the date stands beside it,
+# since there is such a place in each month. What somebody changed after the claim had begun is locked in its new place,
+# which this statement cannot see yet: it uses up the limit, and is left to the next claim.
 def claim(limit: int, shard: Shard) -> str:
     """Return the statement that claims up to *limit* messages of one date whose instant has come.
 
