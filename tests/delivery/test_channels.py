@@ -8,9 +8,11 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from adapters.delivery import mail
 from adapters.delivery.console import ConsoleChannel
 from adapters.delivery.mail import mail_of
 from adapters.delivery.maildir import MaildirChannel
@@ -59,6 +61,29 @@ class TestConsole(ChannelContract):
             f"{one.due_at:%Y-%m-%dT%H:%M}:00Z  {one.recipient.email}  Happy birthday, {one.recipient.first_name}!"
             for one in (ada, late)
         ]
+
+    async def test_every_line_arrives_where_a_write_takes_what_fits(self) -> None:
+        """As an unbuffered standard output does whose reader is slow; what is left over is nobody's business there."""
+        narrow = _Narrow()
+        stream = io.TextIOWrapper(narrow, encoding="utf-8", write_through=True)  # type: ignore[type-var]  # raw, as Python's own is with -u
+        crowd = [delivery(f"P{number}") for number in range(200)]
+        assert await ConsoleChannel(WRITE, stream).send_many(crowd) == [Sent()] * len(crowd)
+        assert len(narrow.taken.splitlines()) == len(crowd)
+
+
+class _Narrow(io.RawIOBase):
+    """Takes a page at a time."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        part = bytes(data)[:4096]
+        self.taken += part
+        return len(part)
 
 
 class TestMaildir(ChannelContract):
@@ -125,8 +150,19 @@ def test_what_mails_have_alike_is_written_as_the_library_writes_it(html: str | N
     crowd = [one, other, other._replace(due_at=other.due_at + timedelta(hours=1)), one]
     library = SMTP.clone(linesep="\n", max_line_length=990, cte_type="7bit")
     for letter, sender in product(crowd, (SENDER, "greetings@example.net")):
-        mail = mail_of(letter, Text("Hi", "Zoë!\n.\n" * 30, html), sender).content
-        assert mail.as_bytes() == mail.as_bytes(policy=library)
-        assert mail["Date"].datetime == letter.due_at
-        assert mail["From"].addresses[0].addr_spec == sender
-        assert mail["To"].addresses[0].addr_spec == letter.recipient.email
+        written = mail_of(letter, Text("Hi", "Zoë!\n.\n" * 30, html), sender).content
+        assert written.as_bytes() == written.as_bytes(policy=library)
+        assert written["Date"].datetime == letter.due_at
+        assert written["From"].addresses[0].addr_spec == sender
+        assert written["To"].addresses[0].addr_spec == letter.recipient.email
+
+
+@pytest.mark.parametrize("html", (None, "<p>Zoë</p>"))
+def test_nothing_of_a_person_is_kept_when_their_mail_is_written(html: str | None) -> None:
+    """Neither in what is remembered of headers nor in that of their lines: another person's mail adds nothing."""
+    remembered = [mail._Headers._alike, mail._Policy._alike]
+    sizes = []
+    for name in ("Ada", "Grace", "Zoë"):
+        mail_of(delivery(name), Text("Hi", "Zoë!\n", html), SENDER).on_the_wire()
+        sizes.append([one.cache_info().currsize for one in remembered])
+    assert sizes[0] == sizes[1] == sizes[2]

@@ -65,6 +65,20 @@ async def test_the_plan_of_an_hour_is_made_once_nobody_is_due_any_more() -> None
     assert _statuses(service) == {Status.SENT: 1}
 
 
+async def test_a_plan_that_is_overdue_waits_for_nobody() -> None:
+    """As after a night in which the machine slept."""
+    service = Service()
+    await service.register({**ADA, "email": "ada@example.com"})
+    service.at(NINE - timedelta(minutes=30))
+    scheduler = scheduler_of(service)
+    async with asyncio.timeout(5), _running(scheduler):
+        await until(lambda: scheduler.state.next_due_at == NINE and scheduler.state.last_plan_at is not None)
+        service.channel.hang()
+        service.at(NINE + timedelta(hours=15))
+        await until(lambda: scheduler.state.last_plan_at == NINE + timedelta(hours=15))
+        assert _statuses(service) == {Status.SENDING: 1}
+
+
 async def test_a_process_with_another_channel_sends_the_rest_and_what_the_one_that_hangs_had_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -40,7 +40,8 @@ class ConsoleChannel(DeliveryChannel):
                 due = instants[delivery.due_at] = f"{delivery.due_at:%Y-%m-%dT%H:%M:%SZ}"
             lines.append(f"{due}  {delivery.recipient.email}  {subject}\n")
             outcomes.append(_SENT)
-        self._stream.write("".join(lines))
+        # One by one: of a long piece an unbuffered stream may write a part and say nothing.
+        self._stream.writelines(lines)
         self._stream.flush()
         return outcomes
 

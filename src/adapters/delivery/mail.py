@@ -5,7 +5,7 @@ from email.message import EmailMessage
 from email.policy import EmailPolicy
 from email.utils import format_datetime
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import idna
@@ -31,6 +31,10 @@ _ALIKE = frozenset(
 _ALIKE_MAX = 100
 
 
+def _is_alike(name: str, value: str) -> bool:
+    return name.lower() in _ALIKE and "boundary=" not in value  # which is made of whom the mail is for
+
+
 class MailUnwritable(ValueError):
     """The address or the name cannot be written into a mail."""
 
@@ -43,7 +47,7 @@ class _Headers(HeaderRegistry):
         return super().__getitem__(name)
 
     def __call__(self, name: str, value: Any) -> BaseHeader:
-        return self._alike(name, value) if name.lower() in _ALIKE else super().__call__(name, value)
+        return self._alike(name, value) if _is_alike(name, value) else super().__call__(name, value)
 
     @lru_cache(_ALIKE_MAX)  # noqa: B019  # as above
     def _alike(self, name: str, value: str) -> BaseHeader:
@@ -54,7 +58,13 @@ class _Policy(EmailPolicy):
     """Writes once what many mails have alike."""
 
     def fold_binary(self, name: str, value: str) -> bytes:
-        return self._alike(name, value) if name.lower() in _ALIKE else super().fold_binary(name, value)
+        return self._alike(name, value) if _is_alike(name, value) else super().fold_binary(name, value)
+
+    def clone(self, **changed: Any) -> Self:
+        """Return the policy itself where nothing changes: the library clones it for each part of a mail."""
+        if all(getattr(self, name) == value for name, value in changed.items()):
+            return self
+        return super().clone(**changed)
 
     @lru_cache(_ALIKE_MAX)  # noqa: B019  # there are four of these, which stay
     def _alike(self, name: str, value: str) -> bytes:

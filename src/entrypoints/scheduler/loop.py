@@ -109,7 +109,8 @@ class Scheduler:
         now = self.clock.now()
         last = self.state.last_plan_at
         if last is None or _plan_due(last) <= now or last > now:
-            await self._give_way(now, stopping)
+            if last is not None and last <= now:
+                await self._give_way(_plan_due(last), stopping)
             if stopping.is_set():
                 return
             if not await self.plan_now():
@@ -119,12 +120,17 @@ class Scheduler:
                 log.info("months_dropped", months=months)
         await self._sleep_until(_plan_due(self.state.last_plan_at or now), stopping)
 
-    async def _give_way(self, now: datetime, stopping: asyncio.Event) -> None:
-        """Wait until whoever was to be greeted by now has been, for a minute at most: most are due at a full hour."""
+    async def _give_way(self, hour: datetime, stopping: asyncio.Event) -> None:
+        """Wait for those who were to be greeted by *hour*, for a minute from then at most: most are due at a full one.
+
+        Nor for more than a minute of real time, since the service's clock may stand still or be put back.
+        """
         due_at = self.state.next_due_at
-        if due_at is not None and due_at <= now and not self.state.is_paused:
+        if due_at is not None and due_at <= self.clock.now() and not self.state.is_paused:
             self._drained.clear()
-            await self._sleep_until(now + PLAN_GIVES_WAY, stopping, self._drained)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PLAN_GIVES_WAY.total_seconds()):
+                    await self._sleep_until(hour + PLAN_GIVES_WAY, stopping, self._drained)
 
     async def _dispatch_tick(self, stopping: asyncio.Event) -> None:
         self._poke.clear()
@@ -137,7 +143,8 @@ class Scheduler:
             await _wait_for(min(pause.total_seconds(), PAUSE_MAX_S), stopping)
             return
         self.state.next_due_at = await in_time(self.next_due())
-        self._drained.set()
+        if self.state.next_due_at is None or self.state.next_due_at > self.clock.now():
+            self._drained.set()
         wake_at = min(self.state.next_due_at or now + SLEEP_MAX, now + SLEEP_MAX)
         await self._sleep_until(wake_at, stopping, self._poke)
 
