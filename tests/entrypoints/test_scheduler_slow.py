@@ -37,12 +37,7 @@ async def test_planning_and_the_care_of_the_ledger_go_on_while_the_channel_hangs
 
 
 async def test_the_plan_of_an_hour_gives_way_to_whoever_is_due_as_it_begins_and_not_for_ever() -> None:
-    service = Service()
-    await service.register({**ADA, "email": "ada@example.com"})
-    service.at(NINE - timedelta(minutes=30))
-    scheduler = scheduler_of(service)
-    async with asyncio.timeout(5), _running(scheduler):
-        await until(lambda: scheduler.state.next_due_at == NINE and scheduler.state.last_plan_at is not None)
+    async with _waiting_for_nine() as (service, scheduler):
         before = scheduler.state.last_plan_at
         service.channel.hang()
         service.at(NINE)
@@ -54,12 +49,7 @@ async def test_the_plan_of_an_hour_gives_way_to_whoever_is_due_as_it_begins_and_
 
 
 async def test_the_plan_of_an_hour_is_made_once_nobody_is_due_any_more() -> None:
-    service = Service()
-    await service.register({**ADA, "email": "ada@example.com"})
-    service.at(NINE - timedelta(minutes=30))
-    scheduler = scheduler_of(service)
-    async with asyncio.timeout(5), _running(scheduler):
-        await until(lambda: scheduler.state.next_due_at == NINE and scheduler.state.last_plan_at is not None)
+    async with _waiting_for_nine() as (service, scheduler):
         service.at(NINE)
         await until(lambda: scheduler.state.last_plan_at == NINE)
     assert _statuses(service) == {Status.SENT: 1}
@@ -67,12 +57,7 @@ async def test_the_plan_of_an_hour_is_made_once_nobody_is_due_any_more() -> None
 
 async def test_a_plan_that_is_overdue_waits_for_nobody() -> None:
     """As after a night in which the machine slept."""
-    service = Service()
-    await service.register({**ADA, "email": "ada@example.com"})
-    service.at(NINE - timedelta(minutes=30))
-    scheduler = scheduler_of(service)
-    async with asyncio.timeout(5), _running(scheduler):
-        await until(lambda: scheduler.state.next_due_at == NINE and scheduler.state.last_plan_at is not None)
+    async with _waiting_for_nine() as (service, scheduler):
         service.channel.hang()
         service.at(NINE + timedelta(hours=15))
         await until(lambda: scheduler.state.last_plan_at == NINE + timedelta(hours=15))
@@ -146,6 +131,18 @@ async def _running(scheduler: Scheduler) -> AsyncIterator[None]:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+@contextlib.asynccontextmanager
+async def _waiting_for_nine() -> AsyncIterator[tuple[Service, Scheduler]]:
+    """Let a scheduler wait, which has planned, for the nine o'clock of one person."""
+    service = Service()
+    await service.register({**ADA, "email": "ada@example.com"})
+    service.at(NINE - timedelta(minutes=30))
+    scheduler = scheduler_of(service)
+    async with asyncio.timeout(5), _running(scheduler):
+        await until(lambda: scheduler.state.next_due_at == NINE and scheduler.state.last_plan_at is not None)
+        yield service, scheduler
 
 
 async def test_a_store_that_does_not_answer_is_given_up_and_asked_again(

@@ -63,9 +63,7 @@ async def test_a_shard_that_fails_leaves_the_other_its_work_and_the_bookmark_whe
 async def test_a_plan_that_fails_does_so_when_no_shard_is_under_way_any_more(
     engine: AsyncEngine, adapters: Adapters, plan: PlanMessages
 ) -> None:
-    async with _being_changed(engine, _EVEN[0]), _being_changed(engine, _ODD[0]):
-        planning = asyncio.create_task(plan())
-        await _until_waiting(engine, 2)
+    async with _waiting_in_both_shards(engine, plan) as planning:
         await _end_one_that_waits(engine)
         await _until_waiting(engine, 1)
         await asyncio.sleep(0.2)
@@ -80,9 +78,7 @@ async def test_a_plan_that_fails_does_so_when_no_shard_is_under_way_any_more(
 async def test_a_plan_that_is_cancelled_leaves_nothing_running(
     engine: AsyncEngine, adapters: Adapters, plan: PlanMessages
 ) -> None:
-    async with _being_changed(engine, _EVEN[0]), _being_changed(engine, _ODD[0]):
-        planning = asyncio.create_task(plan())
-        await _until_waiting(engine, 2)
+    async with _waiting_in_both_shards(engine, plan) as planning:
         planning.cancel()
         with pytest.raises(asyncio.CancelledError):
             await planning
@@ -117,7 +113,7 @@ async def test_whoever_plans_another_shard_is_alone_as_well(engine: AsyncEngine,
         held.append(await _advisory_locks(engine))
         await even.commit()
         await odd.commit()
-        await late.messages.plan(table, POLICY, Shard(0, 65_536))
+        await late.messages.plan(table, POLICY, Shard(0, SHARDS_MAX))
         held.append(await _advisory_locks(engine))
     assert held == [1, 2, 1]
 
@@ -141,6 +137,16 @@ async def _being_changed(engine: AsyncEngine, user: User) -> AsyncIterator[None]
     async with engine.connect() as connection:
         await connection.execute(text("SELECT FROM users WHERE id = :id FOR UPDATE"), {"id": user.id})
         yield
+
+
+@asynccontextmanager
+async def _waiting_in_both_shards(
+    engine: AsyncEngine, plan: PlanMessages
+) -> AsyncIterator[asyncio.Task[PlanReport]]:
+    async with _being_changed(engine, _EVEN[0]), _being_changed(engine, _ODD[0]):
+        planning = asyncio.create_task(plan())
+        await _until_waiting(engine, 2)
+        yield planning
 
 
 _WAITING = """

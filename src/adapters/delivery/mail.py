@@ -42,7 +42,7 @@ class MailUnwritable(ValueError):
 class _Headers(HeaderRegistry):
     """Takes apart once what many mails have alike; the library's own makes a class for each header, besides."""
 
-    @cache  # noqa: B019  # there are two of these, which stay
+    @cache  # noqa: B019  # there is one of these, which stays
     def __getitem__(self, name: str) -> type[BaseHeader]:
         return super().__getitem__(name)
 
@@ -71,17 +71,8 @@ class _Policy(EmailPolicy):
         return super().fold_binary(name, value)
 
 
-def _policy(*, utf8: bool) -> _Policy:
-    return _Policy(
-        utf8=utf8,
-        linesep="\n",
-        max_line_length=_LINE_LENGTH_MAX,
-        cte_type="7bit",
-        header_factory=_Headers(),
-    )
-
-
-_POLICIES = {utf8: _policy(utf8=utf8) for utf8 in (False, True)}
+_PLAIN = _Policy(linesep="\n", max_line_length=_LINE_LENGTH_MAX, cte_type="7bit", header_factory=_Headers())
+_POLICIES = {utf8: _PLAIN.clone(utf8=utf8) for utf8 in (False, True)}
 _ON_THE_WIRE = {utf8: policy.clone(linesep="\r\n") for utf8, policy in _POLICIES.items()}
 
 

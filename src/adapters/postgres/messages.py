@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.postgres import brake_rows, channel_rows, partitions, statements
 from adapters.postgres.database import sqlstate
 from adapters.postgres.message_rows import has_key, read_claim, to_message, to_row
-from adapters.postgres.plan_statement import BY_LOOK_UPS, IS_ALONE, PLAN, PLAN_ALONE, lock_of, plan_parameters
+from adapters.postgres.plan_statement import BY_LOOK_UPS, IS_ALONE, PLAN, PLAN_ALONE, plan_parameters
 from adapters.postgres.tables import messages
 from adapters.postgres.transaction import Transaction
 from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent, pause_asked
@@ -53,15 +53,15 @@ class PostgresMessages(Messages):
         if not table:
             return PlanReport(0, 0)
         parameters = {**plan_parameters(table, policy, shard), "now": await self._transaction.now()}
-        added = Counter({Status(row.status): row.messages for row in await self._plan(parameters, shard)})
+        added = Counter({Status(row.status): row.messages for row in await self._plan(parameters)})
         if added:
             self._transaction.tell(MessagesChanged())
         return PlanReport(added[Status.SCHEDULED], added[Status.SKIPPED], added[Status.EXPIRED])
 
-    async def _plan(self, parameters: Mapping[str, Any], shard: Shard) -> Sequence[Row[Any]]:
+    async def _plan(self, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
         connection = self._transaction.connection
         await connection.execute(BY_LOOK_UPS)
-        if await connection.scalar(IS_ALONE, lock_of(shard)):
+        if await connection.scalar(IS_ALONE, parameters):
             try:
                 async with connection.begin_nested():
                     return (await connection.execute(PLAN_ALONE, parameters)).all()

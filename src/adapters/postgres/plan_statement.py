@@ -23,7 +23,11 @@ among people, never the other way, which compares everybody with every date.
 """
 
 _LOCK = 0x706C616E
-IS_ALONE = text("SELECT pg_try_advisory_xact_lock(CAST(:lock AS bigint))")
+IS_ALONE = text(f"""
+    SELECT pg_try_advisory_xact_lock(
+        {_LOCK << 32} | ((CAST(:shards AS bigint) - 1) << 16) | CAST(:shard AS bigint)
+    )
+""")
 """Whether nobody else plans this shard: it only saves work, and nobody waits for it."""
 
 # Without coalesce PostgreSQL would reckon with one person in two hundred, whatever the number of shards, and where it has
@@ -156,13 +160,8 @@ PLAN_ALONE = text(_PLAN.format(conflict=""))
 """Fails where another transaction has added a message meanwhile; to allow for it costs half as much as adding them."""
 
 
-def lock_of(shard: Shard) -> Mapping[str, int]:
-    """Return the parameter of IS_ALONE."""
-    return {"lock": _LOCK << 32 | (shard.of - 1) << 16 | shard.number}
-
-
 def plan_parameters(table: Sequence[ZoneRow], policy: SendPolicy, shard: Shard) -> Mapping[str, Any]:
-    """Return the parameters of PLAN, all but *now*."""
+    """Return the parameters of PLAN, all but *now*, and of IS_ALONE."""
     return {
         "timezone": [row.timezone for row in table],
         "on": [row.on for row in table],
