@@ -24,7 +24,13 @@ from tests.contract.people import (
     person,
 )
 
-_TRIED: dict[str, Any] = {"status": Status.RETRYING, "retry_at": NINE_IN_BERLIN, "attempt": 1, "fence": 1}
+_TRIED: dict[str, Any] = {
+    "status": Status.RETRYING,
+    "reason": Reason.LEASE_LOST,
+    "retry_at": NINE_IN_BERLIN,
+    "attempt": 1,
+    "fence": 1,
+}
 
 
 class ClaimTruthContract:

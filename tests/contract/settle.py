@@ -10,8 +10,9 @@ from application.deliveries import FailedForGood, FailedForNow, Outcome, Sent
 from application.ledger import SettleReport
 from domain.events import MessagesChanged
 from domain.message import Reason, RetryPolicy, Status
+from domain.occasion import Kind
 from tests.contract.adapters import RETRIES, START, Adapters
-from tests.contract.people import born_on_pi_day, message, on_their_way
+from tests.contract.people import PI_DAY, born_on_pi_day, message, on_their_way
 
 _NOT_NOW = FailedForNow("busy")
 
@@ -139,6 +140,34 @@ class SettleContract:
         assert await adapters.message(late.key) == before
         assert adapters.told.events == []
 
+    async def test_each_outcome_of_a_batch_has_its_own_fence(self, adapters: Adapters) -> None:
+        late, other = await on_their_way(adapters, 2)
+        await adapters.reap(retries=True)
+        again = {delivery.key: delivery for delivery in await adapters.claim()}
+        before = await adapters.message(late.key)
+        report = await adapters.settle((late, Sent()), (again[other.key], Sent()))
+        assert report == SettleReport({Status.SENT: 1}, 1)
+        assert await adapters.message(late.key) == before
+        assert (await adapters.message(other.key)).status is Status.SENT
+
+    @pytest.mark.parametrize("outcome", (Sent(), FailedForGood("no")))
+    async def test_an_outcome_is_of_one_kind_and_date(self, adapters: Adapters, outcome: Outcome) -> None:
+        ada = born_on_pi_day()
+        asked_for = [
+            message(ada, on, kind, due_at=START, reason=Reason.OPERATOR)
+            for on in (PI_DAY, PI_DAY - timedelta(days=1))
+            for kind in Kind
+        ]
+        await adapters.add(ada)
+        await adapters.keep(*asked_for)
+        first, *others = await adapters.claim()
+        before = [await adapters.message(one.key) for one in others]
+        report = await adapters.settle((first, outcome))
+        ended = await adapters.message(first.key)
+        assert report == SettleReport({ended.status: 1}, 0)
+        assert ended.reason is not Reason.OPERATOR
+        assert [await adapters.message(one.key) for one in others] == before
+
     @pytest.mark.parametrize("retries", (True, False))
     async def test_an_outcome_after_the_lease_was_ended_is_lost(
         self, adapters: Adapters, *, retries: bool
@@ -151,7 +180,8 @@ class SettleContract:
 
     async def test_an_outcome_is_written_once(self, adapters: Adapters) -> None:
         [delivery] = await on_their_way(adapters)
-        await adapters.settle((delivery, Sent()))
+        report = await adapters.settle((delivery, Sent()), (delivery, Sent()))
+        assert report == SettleReport({Status.SENT: 1}, 1)
         sent = await adapters.message(delivery.key)
         await adapters.set_now(START + timedelta(hours=1))
         assert await adapters.settle((delivery, FailedForGood("no"))) == SettleReport({}, 1)
