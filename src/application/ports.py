@@ -149,7 +149,7 @@ class Messages(Protocol):
 
     @abstractmethod
     async def claim(self, limit: int, terms: ClaimTerms, shard: Shard = ALL_SHARDS) -> Claim:
-        """Take up to *limit* messages that are due and open, those that have waited longest first.
+        """Take up to *limit* messages that are due and open, those that have waited longest; in any order.
 
         And no more than the channel takes, which is the same for all processes and shards; nothing while
         it is paused, or stopped by the brake: until ``Channels.resume``, or until the surge is gone.

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from application.ledger import Claim
 from domain.due import SendPolicy
 from domain.message import Message, Reason, Status
 from domain.occasion import AnnualDate, Kind, LeapDayRule
@@ -59,6 +60,9 @@ class ClaimTruthContract:
         claim = await adapters.whole_claim(10)
         assert [one.key.user_id for one in claim.deliveries] == [bob.id]
         assert claim.stale == [ada.id]
+        adapters.told.forget()
+        assert await adapters.whole_claim(10) == Claim([], [ada.id])
+        assert adapters.told.events == []
         assert await adapters.message(held.key) == held
 
     async def test_who_is_not_owed_theirs_any_more_holds_up_nobody_of_another_date(

@@ -1,7 +1,7 @@
 """A claim on a real PostgreSQL, while others write to what it is about to take."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres import partitions
 from adapters.postgres.database import open_engine
+from tests.contract.adapters import START
 from tests.contract.people import NINE_IN_BERLIN, born_on_pi_day, message
 from tests.contract.test_postgres import postgres_adapters
 
@@ -67,4 +68,21 @@ async def test_each_of_two_who_claim_at_once_finds_a_whole_batch_as_long_as_ther
     first, second = await asyncio.gather(lane(), lane())
     assert first == second == [_BATCH] * (_CLAIMS // 2)
     assert await adapters.claim() == []
+    await scheduler_engine.dispose()
+
+
+async def test_who_has_waited_for_longest_comes_first_in_a_batch_too(engine: AsyncEngine) -> None:
+    """Nothing sorts a claim: the scheduler's connections have no way that would bring it in another order."""
+    scheduler_engine = open_engine(engine.url.render_as_string(hide_password=False), by_index=True)
+    adapters = await postgres_adapters(scheduler_engine)
+    async with engine.begin() as connection:
+        await partitions.add(connection, date(2026, 6, 1), date(2027, 6, 1))
+    people = [born_on_pi_day(f"P{number}") for number in range(200)]
+    await adapters.add(*people)
+    await adapters.keep(
+        *(message(user, due_at=START - timedelta(minutes=number)) for number, user in enumerate(people))
+    )
+    async with engine.begin() as connection:
+        await connection.execute(text("ANALYZE messages, users"))
+    assert [one.key.user_id for one in await adapters.claim()] == [user.id for user in reversed(people)]
     await scheduler_engine.dispose()

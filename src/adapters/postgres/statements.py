@@ -131,7 +131,8 @@ def claim(limit: int, shard: Shard) -> TextClause:
 # One kind of message of one date at a time: the date, being a parameter, leads to its month before the statement starts.
 # With a date in each row PostgreSQL would look at every month for each of them; it is asked in a list alone, since months
 # that are left out twice, at the start and then for a row, are none at all in PostgreSQL 18 once it has looked anew at a
-# row that another transaction had just changed. Rows are taken in the order of their keys.
+# row that another transaction had just changed. Rows are taken in the order of their keys: the scheduler's connections
+# have no way but an index.
 #
 # Most have been sent, at the same attempt of theirs: one list of people, which the index is walked through once for. A row
 # for each and a join would cost a tenth of what a message does.
