@@ -189,7 +189,8 @@ async def measure(arguments: argparse.Namespace) -> None:
             from benchmarks.pgqueuer_peer import Peer  # noqa: PLC0415  # it is installed only where it is judged
 
             rivals |= {
-                f"PgQueuer, {batch}": Peer(url, arguments.messages, batch).run for batch in (100, 500, 1000, 2000)
+                f"PgQueuer, {batch}": Peer(url, arguments.messages, batch).run
+                for batch in (100, 500, 1000, 2000)
             }
         rivals = {
             name: run
