@@ -143,8 +143,8 @@ _PLAN = f"""
             CASE
                 WHEN j.years = 0 THEN 'zero-years'
                 WHEN j.is_declined THEN 'opted-out'
-                WHEN j.status = 'SKIPPED' THEN 'greeted-recently'
-                WHEN j.status = 'EXPIRED' THEN 'window-passed'
+                WHEN j.rival = 'greeted' THEN 'greeted-recently'
+                WHEN j.expires_at <= CAST(:now AS timestamptz) THEN 'window-passed'
             END,
             j.due_at, j.expires_at, j.timezone, j.wall_time, j.years,
             CAST(:now AS timestamptz), CAST(:now AS timestamptz)
@@ -152,7 +152,11 @@ _PLAN = f"""
         {{conflict}}
         RETURNING status
     )
-    SELECT status, count(*) AS messages FROM added GROUP BY status
+    SELECT
+        count(*) FILTER (WHERE status = 'SCHEDULED') AS scheduled,
+        count(*) FILTER (WHERE status = 'SKIPPED') AS skipped,
+        count(*) FILTER (WHERE status = 'EXPIRED') AS expired
+    FROM added
 """  # noqa: S608  # the parts are our own literals
 
 PLAN = text(_PLAN.format(conflict="ON CONFLICT DO NOTHING"))
