@@ -2,7 +2,7 @@
 
     python -m benchmarks.engine [--messages 60000] [--rounds 3] [--months 36] [--only engine raw] [--profile]
 
-Where it is installed (the extra 'peers'), PgQueuer takes its turn as well, with three sizes of its batches. All in
+Where it is installed (the extra 'peers'), PgQueuer takes its turn as well, with four sizes of its batches. All in
 one Python process over a durable PostgreSQL on the same machine, the engine with its fences, leases, triggers and
 indexes. The rounds of the rivals are interleaved: read the ratios, machines differ. A minute of the engine alone is
 --messages 1800000 --rounds 1 --only engine.
@@ -53,7 +53,7 @@ class NoChannel(DeliveryChannel):
     name: str = "none"
     deduplicates: bool = True
     reaches_people: bool = False
-    batch_size: int = 1000
+    batch_size: int = 2000
 
     async def send_many(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [Sent()] * len(deliveries)
@@ -189,7 +189,7 @@ async def measure(arguments: argparse.Namespace) -> None:
             from benchmarks.pgqueuer_peer import Peer  # noqa: PLC0415  # it is installed only where it is judged
 
             rivals |= {
-                f"PgQueuer, {batch}": Peer(url, arguments.messages, batch).run for batch in (100, 500, 1000)
+                f"PgQueuer, {batch}": Peer(url, arguments.messages, batch).run for batch in (100, 500, 1000, 2000)
             }
         rivals = {
             name: run

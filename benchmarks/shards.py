@@ -66,29 +66,32 @@ class _Claimer:
     connection: asyncpg.Connection
     shard: Shard
 
-    async def claim(self) -> Sequence[asyncpg.Record]:
-        first = await _carried_out(self.connection, text(statements.first_due(self.shard)), {"claimed": []})
+    async def claim(self) -> tuple[date, Sequence[asyncpg.Record]] | None:
+        """Return a date and some who are due on it; nothing where nobody is."""
+        first = await _carried_out(self.connection, statements.first_due(self.shard), {"claimed": []})
         if not first:
-            return []
-        claim = text(statements.claim(_BATCH, self.shard))
+            return None
+        on: date = first[0]["occasion_on"]
+        claim = statements.claim(_BATCH, self.shard)
         values = {
-            "on": first[0]["occasion_on"],
+            "on": on,
             "lease": timedelta(seconds=15),
             "default_rule": "feb28",
             "domains": None,
         }
-        return await _carried_out(self.connection, claim, values)
+        claimed = await _carried_out(self.connection, claim, values)
+        return (on, claimed) if claimed else None
 
-    async def complete(self, claimed: Sequence[asyncpg.Record]) -> int:
-        """Write them down as sent; all are birthdays of one date."""
+    async def complete(self, on: date, claimed: Sequence[asyncpg.Record]) -> int:
+        """Write down as sent what is of one date, of one kind and tried as often."""
         values = {
-            "on": claimed[0]["occasion_on"],
+            "on": on,
             "kind": claimed[0]["kind"],
             "user_id": [row["user_id"] for row in claimed],
-            "fence": [row["fence"] for row in claimed],
+            "fence": claimed[0]["fence"],
         }
-        settled = await _carried_out(self.connection, statements.SETTLE_SENT, values)
-        return sum(row["count"] for row in settled)
+        statement, arguments = _asked(statements.SETTLE_SENT, values)
+        return int((await self.connection.execute(statement, *arguments)).removeprefix("UPDATE "))
 
 
 async def measure(plan: Plan) -> Report:
@@ -177,11 +180,11 @@ async def _lane(claimers: Sequence[_Claimer], claims_ms: list[float]) -> int:
         for claimer in tuple(left):
             began = time.perf_counter()
             claimed = await claimer.claim()
-            if not claimed:
+            if claimed is None:
                 left.remove(claimer)
                 continue
             claims_ms.append((time.perf_counter() - began) * 1000)
-            moved += await claimer.complete(claimed)
+            moved += await claimer.complete(*claimed)
     return moved
 
 
@@ -189,11 +192,14 @@ async def _carried_out(
     connection: asyncpg.Connection, statement: TextClause, values: Mapping[str, object]
 ) -> Sequence[asyncpg.Record]:
     """Carry a statement of the service out without SQLAlchemy, which would take the processor from PostgreSQL."""
-    compiled = statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
-    rows: list[asyncpg.Record] = await connection.fetch(
-        str(compiled), *(values[name] for name in compiled.positiontup or ())
-    )
+    asked, arguments = _asked(statement, values)
+    rows: list[asyncpg.Record] = await connection.fetch(asked, *arguments)
     return rows
+
+
+def _asked(statement: TextClause, values: Mapping[str, object]) -> tuple[str, Sequence[object]]:
+    compiled = statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+    return str(compiled), [values[name] for name in compiled.positiontup or ()]
 
 
 async def _register(keeper: asyncpg.Connection, layout: str, number: int, round_: int) -> float:

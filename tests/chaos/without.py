@@ -18,15 +18,21 @@ from application.ledger import ReapReport
 from entrypoints.cli.main import main
 from tests.faults.cluster import Service
 
-_FENCE = "AND m.status = o.held AND m.fence = o.fence"
+_FENCES = {
+    "SETTLE": ("AND m.status = o.held AND m.fence = o.fence", ""),
+    "SETTLE_SENT": (
+        "AND m.status = 'SENDING' AND m.fence = CAST(:fence AS bigint)",
+        "AND CAST(:fence AS bigint) IS NOT NULL",
+    ),
+}
 
 
 def fence() -> None:
     """Whoever has sent a message writes what came of it, also if others have had it since."""
-    for name in ("SETTLE", "SETTLE_SENT"):
+    for name, (asked, unasked) in _FENCES.items():
         statement = str(getattr(statements, name).text)
-        assert _FENCE in statement
-        setattr(statements, name, text(statement.replace(_FENCE, "")))
+        assert asked in statement
+        setattr(statements, name, text(statement.replace(asked, unasked)))
 
 
 def commit() -> None:

@@ -1,6 +1,7 @@
 """Rows of the ledger and messages, one made into the other."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_
@@ -58,15 +59,14 @@ def to_row(message: Message) -> dict[str, Any]:
 _KINDS = {kind.value: kind for kind in Kind}
 
 
-def read_claim(rows: Sequence[Sequence[Any]]) -> tuple[list[Delivery], list[UserId]]:
-    """Return what a claim brings, and who had messages that are not owed any more.
+def read_claim(on: date, rows: Sequence[Sequence[Any]]) -> tuple[list[Delivery], list[UserId]]:
+    """Return what a claim of a date brings, and who had messages that are not owed any more.
 
     By position, and in one go: this is done for each message that leaves.
     """
     deliveries: list[Delivery] = []
     stale: list[UserId] = []
     for (
-        on,
         user_id,
         kind,
         fence,

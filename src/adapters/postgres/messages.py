@@ -121,37 +121,42 @@ class PostgresMessages(Messages):
             if cleared == 0:
                 return Claim([])
             allowed = min(allowed, cleared)
-        rows = await self._claim(allowed, terms, shard)
-        deliveries, stale = read_claim(rows)
-        if len(rows) > len(stale):
+        deliveries, stale, found = await self._claim(allowed, terms, shard)
+        if found > len(stale):
             self._transaction.tell(MessagesChanged())
         await channel_rows.take(connection, len(deliveries), terms)
         if terms.brake is None:
             return Claim(deliveries, stale)
         await brake_rows.count(connection, deliveries)
-        return Claim(deliveries, stale, cleared=cleared - len(rows) if len(rows) == allowed else 0)
+        return Claim(deliveries, stale, cleared=cleared - found if found == allowed else 0)
 
-    async def _claim(self, limit: int, terms: ClaimTerms, shard: Shard) -> Sequence[Sequence[Any]]:
-        """Claim one date after the other, beginning with who has waited for longest."""
+    async def _claim(
+        self, limit: int, terms: ClaimTerms, shard: Shard
+    ) -> tuple[list[Delivery], list[UserId], int]:
+        """Claim one date after the other, beginning with who has waited for longest; and tell how many were judged."""
         connection = self._transaction.connection
         values = {
             "lease": terms.lease,
             "default_rule": str(terms.policy.leap_day_rule),
             "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
         }
-        rows: list[Sequence[Any]] = []
+        deliveries: list[Delivery] = []
+        stale: list[UserId] = []
+        judged = 0
         dates: list[date] = []
-        while len(rows) < limit:
-            on = await connection.scalar(text(statements.first_due(shard)), {"claimed": dates})
+        while judged < limit:
+            on = await connection.scalar(statements.first_due(shard), {"claimed": dates})
             if on is None:
                 break
             dates.append(on)
-            found = await connection.execute(
-                text(statements.claim(limit - len(rows), shard)), {**values, "on": on}
-            )
+            found = await connection.execute(statements.claim(limit - judged, shard), {**values, "on": on})
             # The driver's own rows, which are there already: SQLAlchemy would make another of each.
-            rows += found.cursor.fetchall()
-        return rows
+            rows = found.cursor.fetchall()
+            judged += len(rows)
+            claimed, not_owed = read_claim(on, rows)
+            deliveries += claimed
+            stale += not_owed
+        return deliveries, stale, judged
 
     async def settle(
         self,
@@ -185,19 +190,23 @@ class PostgresMessages(Messages):
             "on": on,
             "kind": kind.value,
             "user_id": [delivery.key.user_id for delivery, _ in outcomes],
-            "fence": [delivery.fence for delivery, _ in outcomes],
         }
-        statement = statements.SETTLE_SENT
-        if not all(isinstance(outcome, Sent) for _, outcome in outcomes):
-            statement = statements.SETTLE
-            now = await self._transaction.now()
-            verdicts = [_verdict(delivery, outcome, policy, now) for delivery, outcome in outcomes]
-            values["status"] = [verdict.status.value for verdict in verdicts]
-            values["reason"] = [verdict.reason for verdict in verdicts]
-            values["retry_at"] = [verdict.retry_at for verdict in verdicts]
-            values["may_have_arrived"] = [verdict.may_have_arrived for verdict in verdicts]
-            values["uncounted"] = [int(verdict.is_uncounted) for verdict in verdicts]
-        rows = await self._transaction.connection.execute(statement, values)
+        fences = [delivery.fence for delivery, _ in outcomes]
+        connection = self._transaction.connection
+        if len(set(fences)) == 1 and all(isinstance(outcome, Sent) for _, outcome in outcomes):
+            sent = await connection.execute(statements.SETTLE_SENT, {**values, "fence": fences[0]})
+            return Counter({Status.SENT: sent.rowcount})
+        now = await self._transaction.now()
+        verdicts = [_verdict(delivery, outcome, policy, now) for delivery, outcome in outcomes]
+        values |= {
+            "fence": fences,
+            "status": [verdict.status.value for verdict in verdicts],
+            "reason": [verdict.reason for verdict in verdicts],
+            "retry_at": [verdict.retry_at for verdict in verdicts],
+            "may_have_arrived": [verdict.may_have_arrived for verdict in verdicts],
+            "uncounted": [int(verdict.is_uncounted) for verdict in verdicts],
+        }
+        rows = await connection.execute(statements.SETTLE, values)
         return Counter({Status(status): count for status, count in rows})
 
     async def reap(
