@@ -53,22 +53,22 @@ class PostgresMessages(Messages):
         if not table:
             return PlanReport(0, 0)
         parameters = {**plan_parameters(table, policy, shard), "now": await self._transaction.now()}
-        added = Counter({Status(row.status): row.messages for row in await self._plan(parameters)})
-        if added:
+        added = await self._plan(parameters)
+        if any(added):
             self._transaction.tell(MessagesChanged())
-        return PlanReport(added[Status.SCHEDULED], added[Status.SKIPPED], added[Status.EXPIRED])
+        return PlanReport(added.scheduled, added.skipped, added.expired)
 
-    async def _plan(self, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    async def _plan(self, parameters: Mapping[str, Any]) -> Row[Any]:
         connection = self._transaction.connection
         await connection.execute(BY_LOOK_UPS)
         if await connection.scalar(IS_ALONE, parameters):
             try:
                 async with connection.begin_nested():
-                    return (await connection.execute(PLAN_ALONE, parameters)).all()
+                    return (await connection.execute(PLAN_ALONE, parameters)).one()
             except DBAPIError as error:
                 if sqlstate(error) != _UNIQUE_VIOLATION:
                     raise
-        return (await connection.execute(PLAN, parameters)).all()
+        return (await connection.execute(PLAN, parameters)).one()
 
     async def of_users(self, user_ids: Sequence[UserId]) -> Mapping[UserId, Sequence[Message]]:
         rows = await self._transaction.connection.execute(
