@@ -21,6 +21,7 @@ class Plan:
     jobs: int = 3_000
     programs: tuple[str, ...] = (
         "engine --messages 60000 --rounds 5",
+        "engine --messages 2600000 --rounds 1 --only engine",
         "planning --people 1000000 --at-once 100000",
         "lateness --at-once 10000 100000",
     )
