@@ -126,9 +126,9 @@ _STATEMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ),
     "claim": (statements.claim(_BATCH, ALL_SHARDS).text, _CLAIM),
     "claim of a shard": (statements.claim(_BATCH, Shard(1, 4)).text, _CLAIM),
-    "reap": (statements.reap(_BATCH, ALL_SHARDS, retries=True), {"attempts_max": 12}),
-    "expire": (statements.expire(_BATCH, ALL_SHARDS), {}),
-    "next due": (statements.next_due(ALL_SHARDS), {}),
+    "reap": (statements.reap(_BATCH, ALL_SHARDS, retries=True).text, {"attempts_max": 12}),
+    "expire": (statements.expire(_BATCH, ALL_SHARDS).text, {}),
+    "next due": (statements.next_due(ALL_SHARDS).text, {}),
     "backlog": (BACKLOG.text, {"now": START}),
 }
 _MODES = ("force_custom_plan", "force_generic_plan")

@@ -121,14 +121,14 @@ class PostgresMessages(Messages):
             if cleared == 0:
                 return Claim([])
             allowed = min(allowed, cleared)
-        deliveries, stale, found = await self._claim(allowed, terms, shard)
-        if found > len(stale):
+        deliveries, stale, judged = await self._claim(allowed, terms, shard)
+        if judged > len(stale):
             self._transaction.tell(MessagesChanged())
         await channel_rows.take(connection, len(deliveries), terms)
         if terms.brake is None:
             return Claim(deliveries, stale)
         await brake_rows.count(connection, deliveries)
-        return Claim(deliveries, stale, cleared=cleared - found if found == allowed else 0)
+        return Claim(deliveries, stale, cleared=cleared - judged if judged == allowed else 0)
 
     async def _claim(
         self, limit: int, terms: ClaimTerms, shard: Shard
@@ -214,20 +214,18 @@ class PostgresMessages(Messages):
     ) -> ReapReport:
         reaped = self._changed(
             await self._transaction.connection.scalars(
-                text(statements.reap(limit, shard, retries=retries)),
+                statements.reap(limit, shard, retries=retries),
                 {"attempts_max": policy.attempts_max} if retries else {},
             )
         )
         return ReapReport(retrying=reaped[Status.RETRYING], unknown=reaped[Status.UNKNOWN])
 
     async def expire(self, limit: int, shard: Shard = ALL_SHARDS) -> ExpireReport:
-        ended = self._changed(
-            await self._transaction.connection.scalars(text(statements.expire(limit, shard)))
-        )
+        ended = self._changed(await self._transaction.connection.scalars(statements.expire(limit, shard)))
         return ExpireReport(expired=ended[Status.EXPIRED], unknown=ended[Status.UNKNOWN])
 
     async def next_due_at(self, shard: Shard = ALL_SHARDS) -> datetime | None:
-        found: datetime | None = await self._transaction.connection.scalar(text(statements.next_due(shard)))
+        found: datetime | None = await self._transaction.connection.scalar(statements.next_due(shard))
         return found
 
     def _changed(self, statuses: Iterable[str]) -> Counter[Status]:

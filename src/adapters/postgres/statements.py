@@ -26,8 +26,8 @@ ON_DATE = """
 """Leads to the month before the statement starts, and to no index.
 
 PostgreSQL reckons with a look into each of the months; to read a date that it believes to be empty would seem cheaper,
-and compares everybody of that date with everybody in hand. For the same reason rows are looked up by lists of one, which
-nothing else can be done with: neither are months left out by them, nor is a date read in the order of their joins.
+and compares everybody of that date with everybody in hand. For the same reason rows are looked up by lists, of one where
+they are joined: neither are months left out by a list, nor is a date read in the order of the joins.
 """
 
 
@@ -183,7 +183,8 @@ SETTLE = text(f"""
 """)  # noqa: S608  # the parts are our own literals
 
 
-def reap(limit: int, shard: Shard, *, retries: bool) -> str:
+@lru_cache(maxsize=16)
+def reap(limit: int, shard: Shard, *, retries: bool) -> TextClause:
     """Return the statement that ends leases which have run out, by real time.
 
     No index holds the leases: each claim would pay for it. So this reads whatever is due and has not ended; who
@@ -191,7 +192,7 @@ def reap(limit: int, shard: Shard, *, retries: bool) -> str:
     """
     used_up = "m.attempt >= CAST(:attempts_max AS integer)" if retries else "true"
     used_up_reason = "attempts-used-up" if retries else "lease-lost"
-    return f"""
+    return text(f"""
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     lost AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind, {used_up} AS is_last
@@ -210,15 +211,16 @@ def reap(limit: int, shard: Shard, *, retries: bool) -> str:
     FROM lost l
     WHERE m.occasion_on = l.occasion_on AND m.user_id = l.user_id AND m.kind = l.kind
     RETURNING m.status
-    """  # noqa: S608  # the parts are our own literals
+    """)  # noqa: S608  # the parts are our own literals
 
 
-def expire(limit: int, shard: Shard) -> str:
+@lru_cache(maxsize=16)
+def expire(limit: int, shard: Shard) -> TextClause:
     """Return the statement that ends what missed its window, of what has been due for longest.
 
     Nothing misses its window that was not due before, nor waits for an attempt beyond it.
     """
-    return f"""
+    return text(f"""
     WITH clock AS MATERIALIZED (SELECT service_now() AS now),
     late AS MATERIALIZED (
         SELECT m.occasion_on, m.user_id, m.kind
@@ -237,14 +239,15 @@ def expire(limit: int, shard: Shard) -> str:
     FROM late l
     WHERE m.occasion_on = l.occasion_on AND m.user_id = l.user_id AND m.kind = l.kind
     RETURNING m.status
-    """  # noqa: S608  # the parts are our own literals
+    """)  # noqa: S608  # the parts are our own literals
 
 
-def next_due(shard: Shard) -> str:
-    return f"""
+@lru_cache(maxsize=16)
+def next_due(shard: Shard) -> TextClause:
+    return text(f"""
     SELECT min({WANTED_AT}) FROM messages m
     WHERE {OPEN} AND m.expires_at > (SELECT service_now()) {in_shard(shard)}
-    """  # noqa: S608  # the parts are our own literals
+    """)  # noqa: S608  # the parts are our own literals
 
 
 _COLUMNS = """
