@@ -142,10 +142,10 @@ def test_no_id_and_no_address_becomes_a_label(api: Api) -> None:
 
 def test_a_read_costs_little_to_be_counted() -> None:
     metrics = PrometheusMetrics()
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     for _ in range(10_000):
         metrics.value_read(Source.HIT)
-    assert (time.perf_counter() - started_s) / 10_000 < 20e-6  # some 0.5 us on a quiet machine
+    assert (time.process_time() - started_s) / 10_000 < 20e-6  # some 0.5 us on a quiet machine
 
 
 def test_the_health_of_the_cache_is_what_was_told() -> None:

@@ -1,6 +1,7 @@
 """The outbox catches what is changed by hand, in bulk, in long transactions, and by a process that dies."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -202,8 +203,11 @@ async def test_the_age_counts_from_the_commit(engine: AsyncEngine, outbox: Outbo
     async with by_hand(engine) as connection, connection.transaction():
         await connection.execute("UPDATE users SET first_name = 'Augusta'")
         await asyncio.sleep(0.5)
+        before_s = time.monotonic()
     poll = await outbox.poll(overdue_s=0.4)
-    assert (poll.pending, poll.overdue, poll.oldest_pending_s < 0.4) == (2, frozenset(), True)
+    since_s = time.monotonic() - before_s
+    assert (poll.pending, poll.oldest_pending_s < since_s) == (2, True)
+    assert poll.overdue == frozenset() or since_s > 0.4, "a noisy machine"
     await asyncio.sleep(0.41)
     assert user_key(ada) in (await outbox.poll(overdue_s=0.4)).overdue
 

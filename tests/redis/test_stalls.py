@@ -79,7 +79,7 @@ async def test_without_a_stall_the_time_is_what_was_asked_for() -> None:
     with pytest.raises(TimeoutError):
         async with OwnTimeout(0.05):
             await asyncio.Event().wait()
-    assert 0.04 < time.monotonic() - started < 0.5
+    assert 0.04 < time.monotonic() - started < 2
 
 
 async def test_what_ends_in_time_leaves_nothing_behind() -> None:

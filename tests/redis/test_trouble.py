@@ -139,7 +139,7 @@ async def test_many_at_once_wait_no_longer_than_one(broken: Proxy) -> None:
 async def test_a_sweep_does_not_wait_behind_readers(valkey_url: str) -> None:
     async with proxy(valkey_url) as good, opened(good.url, patience=10) as cache:
         await cache.begin(HERE, 1)
-        good.delay_s = 0.05
+        good.delay_s = 0.2
         leases = [
             asyncio.create_task(cache.take_lease(HERE, f"k{number}", "a", lease_s=1))
             for number in range(10 * CONNECTIONS_MAX)
@@ -210,18 +210,20 @@ async def until_it_answers(cache: RedisCache) -> None:
 
 
 async def test_nobody_waits_for_the_probe_of_a_server_that_hangs(valkey_url: str) -> None:
-    heard = Heard()
-    async with proxy(valkey_url) as server, opened(server.url, heard) as cache:
+    """The time-out is a long one: what a noisy machine adds to a call that does not wait is far from it."""
+    heard, patience = Heard(), 10
+    async with proxy(valkey_url) as server, opened(server.url, heard, patience=patience) as cache:
         assert await cache.take_lease(HERE, KEY, "a", lease_s=60)
-        server.mode = Mode.HANG
+        server.mode = Mode.CUT
         for _ in range(FAILURES_IN_A_ROW):
             await took("look", cache)
+        server.mode = Mode.HANG
         longest_s = 0.0
         async with asyncio.timeout(20):
-            while heard.changes.count(("reading", "half_open")) < 3:
+            while heard.changes.count(("reading", "half_open")) < 2:
                 longest_s = max(longest_s, await took("look", cache), await took("invalidate", cache))
                 await asyncio.sleep(0.005)
-        assert longest_s < TIMEOUT_S / 2
+        assert longest_s < patience * TIMEOUT_S / 2
 
 
 async def test_who_is_cancelled_while_the_probe_is_under_way_does_not_end_it(valkey_url: str) -> None:
