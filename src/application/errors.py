@@ -11,7 +11,7 @@ ApplicationError
 ├── ImportNotFound          nobody remembers such an import
 ├── TooManyDeactivations    a complete list lacks so many people that it must be confirmed
 ├── VersionMismatch         the record changed since the caller read it
-├── StoreUnavailable        the database cannot be reached; nothing was changed
+├── StoreUnavailable        the database cannot be reached or is too busy; nothing was changed
 └── CommitOutcomeUnknown    the connection broke during the commit; it may or may not have happened
 """
 
@@ -70,7 +70,7 @@ class VersionMismatch(ApplicationError):
 
 
 class StoreUnavailable(ApplicationError):
-    """The database cannot be reached. Nothing was changed; try again."""
+    """The database cannot be reached or is too busy. Nothing was changed; try again."""
 
 
 class CommitOutcomeUnknown(ApplicationError):

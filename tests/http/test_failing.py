@@ -40,7 +40,7 @@ def test_a_database_that_is_away_is_told_and_when_to_try_again(
     api.service.store.is_reachable = False
     answer = api(method, path, json=body)
     found = problem(answer, HTTPStatus.SERVICE_UNAVAILABLE)
-    assert found["detail"] == "The database cannot be reached. Nothing was changed; try again."
+    assert found["detail"] == "The database cannot be reached or is too busy. Nothing was changed; try again."
     assert answer.headers["retry-after"] == "2"
     assert [line["event"] for line in logged] == ["request_served"]
 

@@ -27,6 +27,8 @@ POOL_TIMEOUT_S = 5.0
 _ASKED_AFTER_S = 5.0
 """A connection that nobody has used for so long is asked first whether it still leads anywhere."""
 _SHUTDOWN_CODES = ("57P01", "57P02", "57P03")
+_DEADLOCK_CODE = "40P01"
+_MAY_BE_REPEATED = ("08", "53", _DEADLOCK_CODE, *_SHUTDOWN_CODES)
 
 
 _PASSED_ON = frozenset({"host", "port", "passfile", "target_session_attrs", "prepared_statement_cache_size"})
@@ -172,11 +174,11 @@ def _one(value: Sequence[str] | str) -> str:
 
 
 def means_unavailable(error: BaseException) -> bool:
-    """Tell whether *error* says that the server was not reached, or lost, and not that it refused."""
+    """Tell whether the same may be asked again: the server was not reached, or lost, or ended a deadlock so."""
     if isinstance(error, PoolTimeoutError | OSError | asyncio.TimeoutError | InterfaceError):
         return True
     return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or str(sqlstate(error)).startswith(("08", "53", *_SHUTDOWN_CODES))
+        error.connection_invalidated or str(sqlstate(error)).startswith(_MAY_BE_REPEATED)
     )
 
 

@@ -11,7 +11,7 @@ from adapters.postgres.answers import ERASE as ERASE_ANSWERS
 from adapters.postgres.audit import FORGET_REASONS
 from adapters.postgres.database import constraint_name
 from adapters.postgres.greeted_addresses import REMEMBER
-from adapters.postgres.tables import LIVE_EMAIL, LIVE_EXTERNAL_ID, messages, users
+from adapters.postgres.tables import LIVE_EMAIL, LIVE_EXTERNAL_ID, users
 from adapters.postgres.taken import refuse_taken
 from adapters.postgres.transaction import Transaction
 from application.errors import EmailTaken, ExternalIdTaken
@@ -54,6 +54,14 @@ _CHANGE = text(f"""
     WHERE users.id = n.id
 """)  # noqa: S608  # the parts are our own names
 _LOCKED = select(users).order_by(users.c.id).with_for_update(key_share=True, of=users)
+_ERASE_MESSAGES = text("""
+    WITH locked AS MATERIALIZED (
+        SELECT occasion_on, kind FROM messages WHERE user_id = :user_id ORDER BY occasion_on, kind FOR UPDATE
+    )
+    DELETE FROM messages m USING locked l
+    WHERE m.user_id = :user_id AND m.occasion_on = l.occasion_on AND m.kind = l.kind
+""")
+"""In the order in which everybody locks them who locks more than one: who waits has none that another waits for."""
 _GONE = users.c.deleted_at.is_not(None)
 _HAS_EMAIL = users.c.email_key == text("ANY(CAST(:emails AS text[]))")
 _HAS_EXTERNAL_ID = users.c.external_id == text("ANY(CAST(:external_ids AS text[]))")
@@ -149,10 +157,7 @@ class PostgresUsers(Users):
 
     async def erase(self, user: User) -> None:
         await self._transaction.connection.execute(REMEMBER, {"user_id": user.id})
-        gone = await self._transaction.connection.execute(
-            delete(messages).where(messages.c.user_id == user.id).returning(messages.c.kind)
-        )
-        if gone.first() is not None:
+        if (await self._transaction.connection.execute(_ERASE_MESSAGES, {"user_id": user.id})).rowcount:
             self._transaction.tell(MessagesChanged())
         await self._transaction.connection.execute(delete(users).where(users.c.id == user.id))
         for statement in (ERASE_ANSWERS, FORGET_REASONS):
