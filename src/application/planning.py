@@ -1,14 +1,13 @@
 """The plan: everybody's next messages, put into the ledger ahead of time."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import date, timedelta
 
 import attrs
 
-from application.errors import StoreUnavailable
 from application.ledger import PlanReport
 from application.ports import Shard, UnitOfWorkFactory
+from application.together import together
 from application.upkeep_ports import Bookmark
 from application.users import replan
 from domain.due import SendPolicy, ZoneRow, zone_table
@@ -60,17 +59,7 @@ class PlanMessages:
         return report
 
     async def _plan_shards(self, table: Sequence[ZoneRow]) -> PlanReport:
-        """Plan all shards at once. What fails in one leaves the others their time, and is raised at their end.
-
-        Of several errors a defect goes before a store that is away.
-        """
-        ended = await asyncio.gather(
-            *(self._plan_shard(table, shard) for shard in _SHARDS), return_exceptions=True
-        )
-        failed = [one for one in ended if isinstance(one, BaseException)]
-        if failed:
-            raise min(failed, key=lambda error: isinstance(error, StoreUnavailable))
-        reports = [one for one in ended if isinstance(one, PlanReport)]
+        reports = await together(*(self._plan_shard(table, shard) for shard in _SHARDS))
         return PlanReport(
             scheduled=sum(one.scheduled for one in reports),
             skipped=sum(one.skipped for one in reports),

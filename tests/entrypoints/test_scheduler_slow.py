@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.memory.channel import MemoryChannel
-from application.dispatch import KeepReport
+from application.dispatch import DispatchReport, KeepReport
+from application.errors import StoreUnavailable
 from domain.message import Status
 from entrypoints.scheduler import bounds, loop
 from entrypoints.scheduler.loop import Scheduler
@@ -110,6 +111,25 @@ async def test_a_look_for_lost_leases_that_takes_long_is_seldom(
     for _ in range(10):
         await scheduler._keep_tick(asyncio.Event())
     assert looked.count(True) == looks
+
+
+async def test_what_fails_in_one_lane_leaves_the_other_its_time_and_the_defect_is_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batches = iter((None, StoreUnavailable(), None, ZeroDivisionError()))
+
+    async def send_due() -> DispatchReport:
+        error = next(batches)
+        await asyncio.sleep(0)
+        if error is not None:
+            raise error
+        return DispatchReport(claimed=1, settled={}, lost=0)
+
+    scheduler = scheduler_of(Service())
+    monkeypatch.setattr(send_due, "lease", timedelta(minutes=1), raising=False)
+    monkeypatch.setattr(scheduler, "send_due", send_due)
+    with pytest.raises(ZeroDivisionError):
+        await scheduler._drain(asyncio.Event())
 
 
 async def _two_channels() -> tuple[Service, Service]:

@@ -12,8 +12,8 @@ from application.deliveries import Sent
 from application.errors import StoreUnavailable
 from domain.message import Message
 from domain.occasion import Kind
-from tests.contract.adapters import Adapters
-from tests.contract.people import PI_DAY, START, born_on_pi_day, message
+from tests.contract.adapters import START, Adapters
+from tests.contract.people import PI_DAY, born_on_pi_day, message
 from tests.contract.test_postgres import postgres_adapters
 
 pytestmark = pytest.mark.servers

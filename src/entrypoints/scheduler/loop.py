@@ -17,6 +17,7 @@ from application.planning import PlanMessages, PlanOpenAnew
 from application.ports import Clock
 from application.scheduler_observing import SchedulerObserver
 from application.statistics import LookAtLedger, SchedulerState
+from application.together import together
 from application.upkeep import CompareClocks, DropOldMonths
 from domain.due import SendPolicy
 from domain.events import Event, MessagesChanged
@@ -151,18 +152,13 @@ class Scheduler:
     async def _drain(self, stopping: asyncio.Event) -> timedelta | None:
         """Send until nothing is due; return for how long the channel takes nothing.
 
-        While one lane sends, another one claims or completes. What fails in one leaves the others their time.
+        While one lane sends, another one claims or completes.
         """
         first = await self._send_batch()
         if not first.goes_on:
             return first.pause
-        lanes = await asyncio.gather(
-            *(self._run_lane(stopping) for _ in range(LANES)), return_exceptions=True
-        )
-        for ended in lanes:
-            if isinstance(ended, BaseException):
-                raise ended
-        return next((ended for ended in lanes if isinstance(ended, timedelta)), None)
+        pauses = await together(*(self._run_lane(stopping) for _ in range(LANES)))
+        return next((pause for pause in pauses if pause is not None), None)
 
     async def _run_lane(self, stopping: asyncio.Event) -> timedelta | None:
         while not stopping.is_set():
