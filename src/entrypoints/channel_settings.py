@@ -98,6 +98,6 @@ def _parts(text: str, help_text: str) -> tuple[SplitResult, int | None]:
         port = url.port
     except ValueError:
         raise ValueError(help_text) from None
-    if not url.hostname or re.search(r"[\s\x00-\x1f]", text):
+    if not url.hostname or port == 0 or re.search(r"[\s\x00-\x1f]", text):
         raise ValueError(help_text)
     return url, port

@@ -54,16 +54,22 @@ def _brake(text: str) -> Brake | None:
         return None
     match = re.fullmatch(r"(\d{1,4})(?:,(\d{1,9}))?", text, re.ASCII)
     if match is None or int(match[1]) > _TIMES_MAX:
-        raise ValueError("give off, or how many times the busiest hour of late may be due in one, such as 5.")
+        raise ValueError(
+            f"give off, or how many times the busiest hour of late may be due in one, up to {_TIMES_MAX}, such as 5; "
+            "and after a comma how many are always allowed, as in 10,5000."
+        )
     if int(match[1]) == 0:
         return None
     return Brake(factor=int(match[1])) if match[2] is None else Brake(int(match[1]), int(match[2]))
 
 
 def _domains(text: str) -> frozenset[str] | None:
-    """Read domains with commas between, each in both of the ways in which an address may have it."""
+    """Read domains with commas between, each in both of the ways in which an address may have it.
+
+    Only nothing at all allows every domain: who wrote something meant to keep mail in.
+    """
     domains: set[str] = set()
-    for part in filter(None, (one.strip().lower().removeprefix("@") for one in text.split(","))):
+    for part in (one.strip().lower().removeprefix("@") for one in text.split(",") if text):
         try:
             ascii_domain = idna.encode(part, uts46=True).decode()
             domains |= {part, ascii_domain, idna.decode(ascii_domain)}

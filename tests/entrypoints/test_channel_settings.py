@@ -56,6 +56,7 @@ def test_a_mail_server_is_one_address(url: str, told: tuple[str, int, str, str |
         "http://ada:s3cret@mail.example.com",
         "smtp://ada:s3cret@",
         "smtp://ada:s3cret@mail.example.com:70000",
+        "smtp://ada:s3cret@mail.example.com:0",
         "smtp://ada:s3cret/x@mail.example.com",
         "smtp://ada:s3cret@mail.example.com/inbox",
         "smtp://ada:s3cret@mail.example.com?tls=maybe",

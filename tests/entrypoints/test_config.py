@@ -73,6 +73,11 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert found["REDIS_URL"][1] == "REDIS_HOST and the others"
 
 
+def test_a_file_that_nobody_reads_is_not_shown_as_what_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIRTHDAYS_PORT_FILE", "/run/secrets/port")
+    assert shown(monkeypatch)["BIRTHDAYS_PORT"] == ("8000", "default")
+
+
 def test_what_is_read_is_shown() -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in READERS)
     assert set(re.findall(r'"((?:BIRTHDAYS|DATABASE|MAIL|REDIS)_[A-Z_]+)"', text)) == IN_FORCE.keys()

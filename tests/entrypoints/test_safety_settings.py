@@ -51,6 +51,9 @@ def test_a_slash_at_the_end_of_the_public_address_says_nothing() -> None:
         ("BIRTHDAYS_BRAKE", "on"),
         ("BIRTHDAYS_BRAKE", "5000"),
         ("MAIL_ALLOW_DOMAINS", "a b"),
+        ("MAIL_ALLOW_DOMAINS", ","),  # names nobody, and would have allowed everybody
+        ("MAIL_ALLOW_DOMAINS", "@"),
+        ("MAIL_ALLOW_DOMAINS", "example.com, @"),
         ("BIRTHDAYS_PUBLIC_URL", "b.example.com"),
         ("BIRTHDAYS_PUBLIC_URL", "https://u:p@b.example.com"),
         ("BIRTHDAYS_PUBLIC_URL", "https://b.example.com/?a"),

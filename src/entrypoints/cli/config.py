@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from entrypoints.cli.options import FILE_WIDTH, settings
-from entrypoints.secret_settings import masked
+from entrypoints.secret_settings import SECRETS, masked
 from entrypoints.settings import Settings
 
 
@@ -94,7 +94,7 @@ def show_config(*, as_json: bool) -> None:
 
 
 def _row(name: str, in_force: Callable[[Settings], object], chosen: Settings) -> dict[str, Any]:
-    file = os.environ.get(f"{name}_FILE", "").strip()
+    file = os.environ.get(f"{name}_FILE", "").strip() if name in SECRETS else ""
     given = os.environ.get(name, "").strip()
     if file:
         return {"name": name, "value": "***", "source": f"{name}_FILE"}
