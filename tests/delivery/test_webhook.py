@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 import httpcore
@@ -18,6 +19,9 @@ from adapters.delivery.guarded_network import Resolve
 from adapters.delivery.webhook import Receiver, WebhookChannel
 from adapters.delivery.webhook_request import headers as signed_headers
 from application.deliveries import FailedForGood, FailedForNow, Outcome, Recipient, Sent
+from domain.message import MessageKey
+from tests.architecture.pages import blocks
+from tests.architecture.sources import PROJECT
 from tests.contract.channel import ChannelContract, Reached, delivery
 from tests.delivery.certificates import certified, trusting
 from tests.delivery.web_server import Answer, Inbox, Post, hanging_up, web_server
@@ -25,6 +29,7 @@ from tests.delivery.words import WRITE
 
 pytestmark = pytest.mark.slow  # together they are
 
+GUIDE = PROJECT / "docs" / "api.md"
 SECRET, NEXT_SECRET = b"s" * 24, b"n" * 32
 NOW = datetime(2027, 3, 14, 8, 0, 1, tzinfo=UTC)
 IN_A_MINUTE, HALF_A_MINUTE = timedelta(seconds=60), timedelta(seconds=30)
@@ -119,6 +124,34 @@ def test_the_signature_is_that_of_the_specification() -> None:
         datetime.fromtimestamp(1614265330, UTC),
     )
     assert told["Webhook-Signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def shown(language: str) -> str:
+    [found] = [block.text for block in blocks(GUIDE) if (block.language, block.mark) == (language, "webhook")]
+    return found
+
+
+async def test_the_guide_shows_what_is_posted(channel: WebhookChannel, inbox: Inbox) -> None:
+    told = json.loads(shown("json"))
+    key = MessageKey.parse(told["data"]["key"])
+    due_at = datetime.fromisoformat(told["timestamp"])
+    one = delivery(recipient=Recipient("Ada", "Lovelace", "ada@example.com"), years=37)
+    await channel.send_many([one._replace(key=key, due_at=due_at)])
+    assert json.loads(inbox.posts[0].body) == told
+
+
+@pytest.mark.parametrize(
+    ("secret", "body", "is_good"),
+    ((SECRET, b"{}", True), (NEXT_SECRET, b"{}", False), (SECRET, b"{ }", False)),
+)
+def test_the_guide_shows_how_a_signature_is_checked(secret: bytes, body: bytes, *, is_good: bool) -> None:
+    names: dict[str, Any] = {}
+    exec(shown("python"), names)  # noqa: S102  # it is the project's own page
+    told = signed_headers("key", b"{}", [b"x" * 24, SECRET], datetime.now(UTC))
+    headers = {name.lower(): value for name, value in told.items()}
+    written = f"whsec_{base64.b64encode(secret).decode()}"
+    assert names["is_ours"](written, headers, body) is is_good
+    assert not names["is_ours"](written, headers | {"webhook-timestamp": "1614265330"}, body)
 
 
 async def test_while_one_secret_follows_another_both_sign(inbox: Inbox) -> None:
@@ -281,7 +314,8 @@ class TestAReceiverThatCannotBeReached:
         return reason
 
     async def test_since_it_is_not_there(self, unused_tcp_port: int) -> None:
-        await self.everybody_waits(channel_to(f"https://localhost:{unused_tcp_port}/"))
+        reason = await self.everybody_waits(channel_to(f"https://localhost:{unused_tcp_port}/"))
+        assert reason == "The webhook cannot be reached (ConnectionRefusedError)."
 
     async def test_since_its_name_is_not_known(self) -> None:
         async def nothing(_host: str, _port: int) -> Sequence[str]:
@@ -291,7 +325,7 @@ class TestAReceiverThatCannotBeReached:
 
     async def test_since_nobody_we_know_certifies_it(self) -> None:
         async with web_server(certified("localhost", "unknown")) as inbox:
-            await self.everybody_waits(channel_to(inbox.url))
+            assert "SSLCertVerificationError" in await self.everybody_waits(channel_to(inbox.url))
             assert inbox.posts == []
 
     async def test_since_it_is_certified_for_somebody_else(self) -> None:

@@ -65,7 +65,7 @@ def test_what_is_not_run_here_is_listed_and_nothing_else() -> None:
 
 
 def test_a_block_is_in_a_language_that_this_test_knows() -> None:
-    known = {"sh", "text", "text printed", "jinja"}
+    known = {"sh", "text", "text printed", "jinja", "json webhook", "python webhook"}
     for page in pages():
         for block in blocks(page):
             assert block.language == "sh" or f"{block.language} {block.mark}".strip() in known, name_of(page)

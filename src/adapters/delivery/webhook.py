@@ -94,7 +94,7 @@ class WebhookChannel(DeliveryChannel):
         except AddressRefused:
             return _PRIVATE
         except (httpcore.NetworkError, httpcore.TimeoutException, TimeoutError) as error:
-            return f"The webhook cannot be reached ({type(error).__name__})."
+            return _away(error)
         await stream.aclose()
         return None
 
@@ -161,7 +161,7 @@ class WebhookChannel(DeliveryChannel):
                 self._leave(pool)
                 return UNTRIED
             if not attempt.has_begun:
-                raise Unreachable(f"The webhook cannot be reached ({type(error).__name__}).") from error
+                raise Unreachable(_away(error)) from error
             if attempt.status is None:
                 said = f"The webhook did not answer ({type(error).__name__})."
                 return FailedForNow(said, may_have_arrived=True)
@@ -186,6 +186,16 @@ class _Attempt:
         self.has_connection = True
         if event == "http11.send_request_headers.started":
             self.has_begun = True
+
+
+def _away(error: Exception) -> str:
+    """Say what is the matter, by the class of what httpcore has wrapped: a certificate, a refusal."""
+    # Its pool takes the cause off what it raises, and leaves it in the arguments.
+    wrapped = error.args[0] if error.args else None
+    cause = wrapped if isinstance(wrapped, BaseException) else error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return f"The webhook cannot be reached ({type(cause).__name__})."
 
 
 async def _close_later(pool: httpcore.AsyncConnectionPool, after_s: float) -> None:
