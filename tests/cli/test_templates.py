@@ -39,7 +39,7 @@ def test_bad_ones_are_told_one_a_line(tmp_path: Path) -> None:
     (tmp_path / "en" / "greeting.txt").write_text("x", encoding="utf-8")
     for checked in (run(["check", str(tmp_path)]), run(["check"], BIRTHDAYS_TEMPLATES=str(tmp_path))):
         assert checked.exit_code == 1
-        assert checked.output.startswith("Error: The templates cannot be used.\n")
+        assert checked.output.startswith(f"Error: The templates in {tmp_path} cannot be used.\n")
         assert "en/birthday: 'name' is undefined" in checked.output
         assert "en/greeting.txt is no template" in checked.output
 

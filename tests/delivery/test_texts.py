@@ -201,14 +201,14 @@ class TestTheOperatorsOwn:
 
     def test_the_services_language_needs_templates(self, tmp_path: Path) -> None:
         assert problems(tmp_path, "fr") == [
-            "There are no templates in the language fr, which is the service's."
+            "There are no templates in the language fr of BIRTHDAYS_LANGUAGE: there are de, en."
         ]
 
     def test_text_that_is_not_utf8_is_told(self, tmp_path: Path) -> None:
         write(tmp_path, "en/birthday.txt", "")
         (tmp_path / "en" / "birthday.txt").write_bytes(b"Subject: Z\xeb\n\nx")
         [problem] = problems(tmp_path)
-        assert problem.startswith("en/birthday: 'utf-8' codec can't decode")
+        assert problem == "en/birthday: a template is to be in UTF-8."
 
     def test_what_no_check_can_foresee_fails_one_message_alone(self, tmp_path: Path) -> None:
         odd = "Subject: x\n\n{{ 1 // (first_name | length - 5) }}"

@@ -48,8 +48,9 @@ _SAMPLES = [
 class InvalidTemplates(Exception):
     """Templates that cannot be used, each with what is wrong."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("The templates cannot be used.\n" + "\n".join(problems))
+    def __init__(self, problems: Sequence[str], folder: Path | None = None) -> None:
+        where = "" if folder is None else f" in {folder}"
+        super().__init__(f"The templates{where} cannot be used.\n" + "\n".join(problems))
         self.problems = problems
 
 
@@ -78,9 +79,12 @@ class JinjaTexts(Texts):
         for language, kind in product(_languages(folders), Kind):
             problems += self._load(environment, folders, language, kind)
         if default not in self.languages:
-            problems.append(f"There are no templates in the language {default}, which is the service's.")
+            problems.append(
+                f"There are no templates in the language {default} of BIRTHDAYS_LANGUAGE: "
+                f"there are {', '.join(self.languages)}."
+            )
         if problems:
-            raise InvalidTemplates(problems)
+            raise InvalidTemplates(problems, folder)
 
     @property
     def languages(self) -> Sequence[str]:
@@ -119,7 +123,10 @@ class JinjaTexts(Texts):
         except TemplateSyntaxError as error:
             yield f"{error.name or name}, line {error.lineno}: {error.message}"
             return
-        except (TemplateError, OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError:
+            yield f"{name}: a template is to be in UTF-8."
+            return
+        except (TemplateError, OSError) as error:
             yield f"{name}: {_told(error)}"
             return
         self._pairs[language, kind] = pair
@@ -156,7 +163,7 @@ def _languages(folders: Sequence[Path]) -> Sequence[str]:
 def _strange_files(folder: Path) -> Iterator[str]:
     """Yield what would silently do nothing: misspelt names, and HTML without its text."""
     if not folder.is_dir():
-        raise InvalidTemplates(["The folder of the templates does not exist."])
+        raise InvalidTemplates(["There is no such folder."], folder)
     for entry in sorted(folder.iterdir()):
         if not _counts(entry):
             continue

@@ -76,7 +76,10 @@ def listening(host: str, port: int, *, or_any: bool = False) -> Iterator[socket.
         if error.errno == errno.EADDRINUSE:
             text = f"Port {port} is taken by another program; choose one with BIRTHDAYS_PORT or --port."
         else:
-            text = f"Cannot listen on {host} port {port}: {error.strerror}."
+            text = (
+                f"Cannot listen on {host} port {port}: {error.strerror}. "
+                "Choose an address of this machine with BIRTHDAYS_HOST."
+            )
         raise click.ClickException(text) from None
     with listener:
         yield listener
