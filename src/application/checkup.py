@@ -224,6 +224,13 @@ def of_messages(facts: LedgerFacts) -> Finding:
             "Look into the log for deliveries_failed and tick_failed, and try 'birthdays test-send'.",
         )
     for paused in facts.paused:
+        if paused.braked is not None:
+            return warning(
+                "messages",
+                f"The brake has stopped the channel {paused.name}: {paused.braked.messages} messages are due in an "
+                f"hour, and {paused.braked.allowed} are usual enough.",
+                "Undo the import if it was wrong; if it was right, confirm it on the page.",
+            )
         return warning(
             "messages",
             f"The channel {paused.name} takes nothing for {paused.pause.total_seconds():.0f} s more.",

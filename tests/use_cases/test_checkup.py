@@ -12,6 +12,7 @@ from application.checkup import DatabaseFacts, Finding, LedgerFacts, Verdict
 from application.operator_ports import PausedChannel
 from application.processes import Process, SeenProcess
 from application.scheduler_observing import Backlog
+from domain.brake import Braked
 from domain.message import Status
 
 OK, WARNING, FAILED, UNCHECKED = Verdict.OK, Verdict.WARNING, Verdict.FAILED, Verdict.UNCHECKED
@@ -34,6 +35,8 @@ LEDGER = LedgerFacts(
     backlog=Backlog(0, None),
     paused=[],
 )
+
+BRAKED = PausedChannel("smtp", timedelta(0), Braked(NOW, messages=300, allowed=200))
 
 
 def seen(silent_s: float = 3, **values: Any) -> SeenProcess:
@@ -84,6 +87,7 @@ def test_a_database_is_judged(
         (checkup.of_messages, {}, OK, "Nothing is late"),
         (checkup.of_messages, {"in_need": {Status.UNKNOWN: 2}}, WARNING, "2 UNKNOWN"),
         (checkup.of_messages, {"paused": [PausedChannel("smtp", timedelta(seconds=30))]}, WARNING, "smtp"),
+        (checkup.of_messages, {"paused": [BRAKED]}, WARNING, "The brake has stopped the channel smtp: 300"),
         (checkup.of_messages, {"backlog": Backlog(3, NOW - timedelta(minutes=9))}, OK, "Nothing is late"),
         (checkup.of_messages, {"backlog": Backlog(3, NOW - timedelta(minutes=11))}, FAILED, "3 are due"),
     ),
