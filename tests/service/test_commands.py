@@ -63,7 +63,7 @@ def test_importing_tells_rows_and_problems_and_changes_nothing_twice(
 
     days = ("--from", "2028-03-01", "--to", "2028-03-10")  # a whole year takes as long as all the rest here
     planned = service.command("plan", *days, "--dry-run", "--json")
-    assert json.loads(planned.stdout) == [{"scheduled": 3, "skipped": 0, "dryRun": True}]
+    assert json.loads(planned.stdout) == [{"scheduled": 3, "skipped": 0, "expired": 0, "dryRun": True}]
     assert "3 messages planned" in service.command("plan", *days).stdout
     assert "0 messages planned" in service.command("plan", *days).stdout
 

@@ -94,7 +94,10 @@ def plan_range(first: date, last: date, *, dry_run: bool, as_json: bool) -> None
         raise click.BadParameter(f"at most {_PLAN_DAYS_MAX} days after --from.", param_hint="--to")
     report = on_service(lambda opened: opened.service.plan_messages()(first, last, dry_run=dry_run))
     if as_json:
-        write_json([{"scheduled": report.scheduled, "skipped": report.skipped, "dryRun": dry_run}])
+        counts = {"scheduled": report.scheduled, "skipped": report.skipped, "expired": report.expired}
+        write_json([{**counts, "dryRun": dry_run}])
     else:
         would = "would be " if dry_run else ""
-        click.echo(f"{report.scheduled} messages {would}planned, {report.skipped} skipped")
+        click.echo(
+            f"{report.scheduled} messages {would}planned, {report.skipped} skipped, {report.expired} expired"
+        )
