@@ -207,6 +207,8 @@ async def test_what_may_pass_is_tried_again(
         (503, "99999999999999999999", IN_A_MINUTE),
         (429, "soon", IN_A_MINUTE),
         (429, "-5", IN_A_MINUTE),
+        (429, "Sun, 14 Mar 99999999999999999999 08:05:01 GMT", IN_A_MINUTE),
+        (503, "Sun, 14 Mar 2027 08:05:01 +99999999999999", IN_A_MINUTE),
         (503, None, IN_A_MINUTE),
         (401, None, HALF_A_MINUTE),
         (403, None, HALF_A_MINUTE),
