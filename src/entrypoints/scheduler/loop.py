@@ -21,6 +21,7 @@ from application.together import together
 from application.upkeep import CompareClocks, DropOldMonths
 from domain.due import SendPolicy
 from domain.events import Event, MessagesChanged
+from domain.message import Status
 from entrypoints.scheduler.bounds import in_time
 
 log = structlog.get_logger()
@@ -181,6 +182,10 @@ class Scheduler:
         if report.claimed:
             now = self.state.last_tick_at = self.clock.now()
             late = {(kind, (now - due).total_seconds()): n for (kind, due), n in report.accepted.items()}
+            if Status.SENT in report.settled:
+                self.state.refused_since = None
+            elif Status.RETRYING in report.settled:
+                self.state.refused_since = self.state.refused_since or now
             self.observer.messages_accepted(late)
             self.observer.batch_settled(report.settled, report.lost)
             log.info(
@@ -218,6 +223,8 @@ class Scheduler:
             log.error("clock_doubted", offset_s=self.state.clock_offset_s)
         counts, backlog = await in_time(self.look_at_ledger())
         self.state.waiting_since = backlog.oldest_at
+        if not (counts.get(Status.RETRYING) or counts.get(Status.SENDING)):
+            self.state.refused_since = None  # nobody is left whom the channel has refused
         self.observer.ledger_looked_at(counts, backlog)
         if backlog.messages:
             # Also what another process has planned since this one went to sleep, and not lived to send.
