@@ -170,6 +170,8 @@ def _strange_files(folder: Path) -> Iterator[str]:
                 name = f"{entry.name}/{file.name}"
                 if file.name not in _FILES:
                     yield f"{name} is no template: known are {', '.join(sorted(_FILES))}."
+                elif not file.is_file():
+                    yield f"{name} is no file, or a link to one that is not there."
                 elif file.suffix == ".html" and not file.with_suffix(".txt").is_file():
                     yield f"{name} stands without its text, {file.with_suffix('.txt').name}."
 
