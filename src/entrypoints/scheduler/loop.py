@@ -147,7 +147,11 @@ class Scheduler:
         self.state.next_due_at = await in_time(self.next_due())
         if self.state.next_due_at is None or self.state.next_due_at > self.clock.now():
             self._drained.set()
-        wake_at = min(self.state.next_due_at or now + SLEEP_MAX, now + SLEEP_MAX)
+        wake_at = now + SLEEP_MAX
+        if self.state.next_due_at is not None:
+            # By the database's clock: whoever is ahead of it would ask without a pause, and nothing would be due.
+            offset = timedelta(seconds=self.state.clock_offset_s)
+            wake_at = min(wake_at, self.state.next_due_at + offset)
         await self._sleep_until(wake_at, stopping, self._poke)
 
     async def _drain(self, stopping: asyncio.Event) -> timedelta | None:
@@ -221,6 +225,8 @@ class Scheduler:
         was_doubted = self.state.is_clock_doubted
         if await self._doubts_clock() and not was_doubted:  # it was right when the last plan was made
             log.error("clock_doubted", offset_s=self.state.clock_offset_s)
+        if self.state.is_clock_doubted:
+            self._poke.set()  # what is due by the database's clock need not be by this one
         counts, backlog = await in_time(self.look_at_ledger())
         self.state.waiting_since = backlog.oldest_at
         if not (counts.get(Status.RETRYING) or counts.get(Status.SENDING)):
