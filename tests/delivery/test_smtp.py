@@ -283,6 +283,37 @@ class TestAddressesAndNames:
         assert other == Sent()
         assert len(postbox.mails) == 1
 
+    @pytest.mark.parametrize("where", ("first_name", "last_name"))
+    @pytest.mark.parametrize(
+        "encoded",
+        (
+            "=?utf-8?q?a=0d=0aBcc:_eve@example.com?=",
+            "=?utf-8?b?YQ0KQmNjOiBldmVAZXhhbXBsZS5jb20=?=",
+            "=?utf-8?q?=0a_X:_y?=",
+            "=?us-ascii?q?a=0dX:=20y?=\u2026",
+            "=?utf-8?b?}0=+?=",
+        ),
+    )
+    async def test_what_a_mail_program_would_decode_stays_what_it_is(
+        self, channel: SmtpChannel, postbox: Postbox, where: str, encoded: str
+    ) -> None:
+        """The library decodes it as it writes the header: a line break would be one of the mail's own."""
+        told = Recipient("Jo", "Crlf", "jo@example.com")._replace(**{where: encoded})
+        outcomes = await channel.send_many([delivery(recipient=told), delivery()])
+        assert outcomes == [Sent(), Sent()]
+        [mail, other] = sorted(postbox.contents, key=lambda one: "jo@" not in str(one["To"]))
+        assert mail.keys() == other.keys()
+        assert encoded.replace("=?", "= ?") in str(mail["To"])
+
+    async def test_an_address_that_a_mail_program_would_decode_is_refused(
+        self, channel: SmtpChannel, postbox: Postbox
+    ) -> None:
+        told = Recipient("Jo", "Crlf", "=?utf-8?q?a=0d=0aX=3a_y?=@example.com")
+        [outcome, other] = await channel.send_many([delivery(recipient=told), delivery()])
+        assert isinstance(outcome, FailedForGood)
+        assert other == Sent()
+        assert len(postbox.mails) == 1
+
     async def test_an_international_address_needs_a_server_that_takes_it(self) -> None:
         one = delivery(recipient=Recipient("Zoë", "李", "zoë@exämple.com"))
         async with mail_server(utf8=True) as postbox:
