@@ -69,9 +69,7 @@ class ClaimContract:
     ) -> None:
         missed, waits = born_on_pi_day("Missed"), born_on_pi_day("Waits")
         await adapters.add(missed, waits)
-        await adapters.keep(
-            message(missed, expires_at=NINE_IN_BERLIN + timedelta(hours=1)), message(waits)
-        )
+        await adapters.keep(message(missed, expires_at=NINE_IN_BERLIN + timedelta(hours=1)), message(waits))
         await adapters.set_now(NINE_IN_BERLIN + timedelta(hours=1))
         assert [one.key.user_id for one in await adapters.claim()] == [waits.id]
 

@@ -125,7 +125,11 @@ class UpkeepContract:
         self, adapters: Adapters, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Or that an older release, which was put back, does not have yet: theirs stay as they were reckoned."""
-        people = [born_on_pi_day("Ada"), born_on_pi_day("Eve", timezone="Pacific/Apia"), born_on_pi_day("Una")]
+        people = [
+            born_on_pi_day("Ada"),
+            born_on_pi_day("Eve", timezone="Pacific/Apia"),
+            born_on_pi_day("Una"),
+        ]
         await adapters.add(*people)
         otherwise = [message(user, due_at=NINE_IN_BERLIN + timedelta(hours=1)) for user in people]
         await adapters.keep(*otherwise)

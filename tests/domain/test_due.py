@@ -201,7 +201,9 @@ def test_never_before_the_wall_clock_shows_the_time(place: str, on: date, minute
     assert datetime.combine(on, at) <= shown <= datetime.combine(on, at) + timedelta(days=1, hours=2)
 
 
-def test_what_was_planned_by_other_zone_data_was_planned_by_other_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_planned_by_other_zone_data_was_planned_by_other_rules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     by_ours = SendPolicy().reckoning
     monkeypatch.setattr("domain.due.ZONE_DATA_VERSION", "2099z")
     assert by_ours != SendPolicy().reckoning

@@ -59,7 +59,13 @@ async def test_a_thousand_messages_are_a_line_for_each_batch() -> None:
 async def test_outcomes_that_come_after_their_lease_are_counted() -> None:
     service = Service()
     await service.register(
-        {"first_name": "A", "last_name": "B", "email": "a@b.example", "timezone": "UTC", "birthday": "--03-14"}
+        {
+            "first_name": "A",
+            "last_name": "B",
+            "email": "a@b.example",
+            "timezone": "UTC",
+            "birthday": "--03-14",
+        }
     )
     service.clock.move_to(START + timedelta(days=1))
     heard = Heard()
