@@ -154,7 +154,7 @@ async def test_who_sends_a_body_after_the_answer_and_asks_nothing_more_is_left_t
 
 
 async def test_who_reads_late_is_waited_for_before_an_answer_in_one_piece(
-    port: int, monkeypatch: pytest.MonkeyPatch
+    service: Service, state: SchedulerState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[ImpatientProtocol] = []
     connected = ImpatientProtocol.connection_made
@@ -164,16 +164,17 @@ async def test_who_reads_late_is_waited_for_before_an_answer_in_one_piece(
         connected(protocol, transport)
 
     monkeypatch.setattr(ImpatientProtocol, "connection_made", noting)
-    connection = Connection(*await asyncio.open_connection("127.0.0.1", port))
-    user = await registered(connection)
-    made[0].pause_writing()
-    asking = asyncio.create_task(connection.ask(f"GET {user}", body=b" " * 70_000))
-    await asyncio.sleep(0.1)
-    assert (asking.done(), made[0].flow.read_paused) == (False, True), "and of the body, enough has come"
-    made[0].resume_writing()
-    assert (await asking).status == 200
-    assert (await connection.ask(f"GET {user}")).status == 200
-    connection.writer.close()
+    async with serving(use_cases_of(service, state)) as port:
+        connection = Connection(*await asyncio.open_connection("127.0.0.1", port))
+        user = await registered(connection)
+        made[0].pause_writing()
+        asking = asyncio.create_task(connection.ask(f"GET {user}", body=b" " * 70_000))
+        await asyncio.sleep(0.1)
+        assert (asking.done(), made[0].flow.read_paused) == (False, True), "and of the body, enough has come"
+        made[0].resume_writing()
+        assert (await asking).status == 200
+        assert (await connection.ask(f"GET {user}")).status == 200
+        connection.writer.close()
 
 
 async def test_who_does_not_read_is_left(port: int, service: Service, logged: list[EventDict]) -> None:
