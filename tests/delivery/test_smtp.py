@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -298,7 +299,8 @@ class TestAddressesAndNames:
         self, channel: SmtpChannel, postbox: Postbox, where: str, encoded: str
     ) -> None:
         """The library decodes it as it writes the header: a line break would be one of the mail's own."""
-        told = Recipient("Jo", "Crlf", "jo@example.com")._replace(**{where: encoded})
+        said: dict[str, Any] = {where: encoded}
+        told = Recipient("Jo", "Crlf", "jo@example.com")._replace(**said)
         outcomes = await channel.send_many([delivery(recipient=told), delivery()])
         assert outcomes == [Sent(), Sent()]
         [mail, other] = sorted(postbox.contents, key=lambda one: "jo@" not in str(one["To"]))
