@@ -292,6 +292,10 @@ class TestAReceiverThatCannotBeReached:
 
         await self.everybody_waits(channel_to("https://localhost/", resolve=nothing))
 
+    async def test_since_no_name_is_written_so(self) -> None:
+        """Whoever looks names up says so by another error."""
+        await self.everybody_waits(channel_to("https://hooks..example.com/"))
+
     async def test_since_nobody_we_know_certifies_it(self) -> None:
         async with web_server(certified("localhost", "unknown")) as inbox:
             await self.everybody_waits(channel_to(inbox.url))
