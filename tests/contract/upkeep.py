@@ -107,16 +107,18 @@ class UpkeepContract:
         assert sum(one.expired for one in reports) + sum(one.scheduled for one in reports) <= 10
 
     async def test_newer_zone_data_moves_what_is_open(self, adapters: Adapters) -> None:
-        ada, eve = born_on_pi_day("Ada"), born_on_pi_day("Eve")
+        ada, eve, una = born_on_pi_day("Ada"), born_on_pi_day("Eve"), born_on_pi_day("Una")
         reckoned_otherwise = NINE_IN_BERLIN + timedelta(hours=1)
-        await adapters.add(ada, eve)
+        await adapters.add(ada, eve, una)
         await adapters.keep(
             message(ada, due_at=reckoned_otherwise),
+            message(una, due_at=reckoned_otherwise),
             message(eve, due_at=reckoned_otherwise, status=Status.SENT, sent_at=START),
         )
         plan_open_anew = PlanOpenAnew(adapters.unit_of_work, PlanAnew(adapters.unit_of_work, POLICY), 1)
-        assert await plan_open_anew() == 1
+        assert await plan_open_anew() == 2, "page by page"
         assert (await adapters.message(message(ada).key)).due_at == NINE_IN_BERLIN
+        assert (await adapters.message(message(una).key)).due_at == NINE_IN_BERLIN
         assert (await adapters.message(message(eve).key)).due_at == reckoned_otherwise
         assert (await _bookmark(adapters)).reckoned_with == POLICY.reckoning
         assert await plan_open_anew() == 0
