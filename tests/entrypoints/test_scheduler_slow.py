@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.memory.channel import MemoryChannel
+from application.deliveries import FailedForNow, Sent
 from application.dispatch import DispatchReport, KeepReport
 from application.errors import StoreUnavailable
 from application.statistics import LATE_AFTER
@@ -121,6 +122,20 @@ async def test_a_channel_that_takes_nothing_for_long_is_a_trouble_until_somethin
             service.at(NINE + timedelta(days=1))
             await until(lambda: _statuses(service) == {Status.EXPIRED: 1})
         await until(lambda: state.refused_since is None)
+
+
+async def test_one_who_is_refused_beside_others_who_are_not_is_no_trouble_of_the_channel() -> None:
+    service = Service()
+    for name in ("ada", "bob"):
+        await service.register({**ADA, "email": f"{name}@example.com"})
+    service.at(NINE)
+    first = min(service.store.committed.users)
+    service.channel.answer = lambda one: FailedForNow("no") if one.key.user_id == first else Sent()
+    scheduler = scheduler_of(service)
+    scheduler.state.refused_since = NINE - timedelta(hours=1)
+    await scheduler._send_batch()
+    assert _statuses(service) == {Status.SENT: 1, Status.RETRYING: 1}
+    assert scheduler.state.refused_since is None
 
 
 @pytest.mark.parametrize(("has_more", "looks"), ((False, 1), (True, 10)))
