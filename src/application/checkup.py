@@ -89,6 +89,8 @@ class LedgerFacts:
     in_need: Mapping[Status, int]
     backlog: Backlog
     paused: Sequence[PausedChannel]
+    strange_zones: Sequence[str] = ()
+    """Time zones of people that this program's zone data does not have."""
 
 
 def of_server(facts: DatabaseFacts) -> Finding:
@@ -212,6 +214,16 @@ def of_zone_data(version: str, today: date) -> Finding:
             "Install a newer tzdata package and restart; open messages are reckoned anew then.",
         )
     return ok("zone data", text)
+
+
+def of_zones(facts: LedgerFacts) -> Finding:
+    if facts.strange_zones:
+        return failed(
+            "time zones",
+            f"Nothing new is planned for people in {', '.join(facts.strange_zones)}: this program's zone data lacks that.",
+            "Install the tzdata package that was there before, or a newer one, or give those people another zone.",
+        )
+    return ok("time zones", "The zone data has all that people live in.")
 
 
 def of_messages(facts: LedgerFacts) -> Finding:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import attrs
+import structlog
 
 from application.ledger import PlanReport
 from application.ports import Shard, UnitOfWorkFactory
@@ -11,7 +12,10 @@ from application.together import together
 from application.upkeep_ports import Bookmark
 from application.users import replan
 from domain.due import SendPolicy, ZoneRow, zone_table
+from domain.errors import InvalidField
 from domain.user import UserId
+
+log = structlog.get_logger()
 
 _CAUGHT_UP = timedelta(days=31)
 """Of a longer time in which nobody planned, what was missed before is not shown."""
@@ -75,13 +79,33 @@ class PlanMessages:
 
 @attrs.frozen
 class PlanAnew:
-    """The messages of some people are what the calendar owes them now, whatever became of them before."""
+    """The messages of some people are what the calendar owes them now, whatever became of them before.
+
+    Those of somebody whose time zone this release of the zone data does not have stay as they are, and keep nobody
+    else from being planned.
+    """
 
     unit_of_work: UnitOfWorkFactory
     policy: SendPolicy
 
     async def __call__(self, user_ids: Sequence[UserId]) -> int:
         """Return how many messages changed."""
+        try:
+            return await self._plan(user_ids)
+        except InvalidField:
+            return await self._plan_one_by_one(user_ids)
+
+    async def _plan_one_by_one(self, user_ids: Sequence[UserId]) -> int:
+        changed = left = 0
+        for user_id in user_ids:
+            try:
+                changed += await self._plan([user_id])
+            except InvalidField:
+                left += 1
+        log.error("people_not_planned", people=left)
+        return changed
+
+    async def _plan(self, user_ids: Sequence[UserId]) -> int:
         async with self.unit_of_work() as uow:
             users = await uow.users.by_ids(user_ids)
             changed = await replan(uow, list(users.values()), self.policy, await uow.now())

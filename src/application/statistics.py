@@ -34,6 +34,8 @@ class SchedulerState:
     """By how much this machine's clock is ahead of the database's; negative if it is behind."""
     is_paused: bool = False
     """Whether the channel takes nothing now: the far side or an operator asked for a pause, or a limit is reached."""
+    refused_since: datetime | None = None
+    """Since when the channel has taken none of the messages that this process has tried."""
     braked: Braked | None = None
     """Why the brake has stopped the channel, if it has."""
     waiting_since: datetime | None = None
@@ -47,6 +49,7 @@ class SchedulerState:
     def complaint(self, now: datetime) -> str | None:
         """Return what keeps messages from leaving, as a sentence for an operator; None if nothing does."""
         planned_until, ticked_at, waiting = self.planned_until, self.last_tick_at, self.waiting_since
+        refused = self.refused_since
         complaints = (
             (
                 self.is_clock_doubted,
@@ -68,6 +71,10 @@ class SchedulerState:
             (
                 self.braked is not None,
                 "Far more messages are due than usual: the brake has stopped the channel until somebody confirms.",
+            ),
+            (
+                refused is not None and now - refused > LATE_AFTER and self.is_paused,
+                "The channel has taken nothing for more than ten minutes; the log tells what it answers.",
             ),
             (
                 waiting is not None and now - waiting > LATE_AFTER and not self.is_paused,

@@ -289,11 +289,11 @@ class RetryPolicy:
         """Return when to try again after attempt number *attempt* (from 1), or None to give up.
 
         Exponential with full jitter: *jitter*, from 0 to 1, is the caller's random number. Not after the
-        window, where it will expire. A far side that *asked* for a pause is left alone for that long, and
-        such an attempt does not count.
+        window, where it will expire. A far side that *asked* for a pause is left alone for that long, as the
+        whole channel is, and such an attempt does not count.
         """
         if asked is None and attempt >= self.attempts_max:
             return None
         doubled: timedelta = self.first_delay * 2 ** min(max(attempt - 1, 0), 20)
         delay = max(min(doubled, self.delay_max, expires_at - now) * jitter, _DELAY_MIN)
-        return min(now + max(delay, asked or _DELAY_MIN), expires_at)
+        return min(now + max(delay, min(asked or _DELAY_MIN, self.pause_max)), expires_at)

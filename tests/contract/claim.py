@@ -64,6 +64,15 @@ class ClaimContract:
         await adapters.set_now(message(ada).expires_at - _TICK)
         assert len(await adapters.claim()) == 2
 
+    async def test_who_has_missed_their_window_is_passed_over_for_others_of_the_same_date(
+        self, adapters: Adapters
+    ) -> None:
+        missed, waits = born_on_pi_day("Missed"), born_on_pi_day("Waits")
+        await adapters.add(missed, waits)
+        await adapters.keep(message(missed, expires_at=NINE_IN_BERLIN + timedelta(hours=1)), message(waits))
+        await adapters.set_now(NINE_IN_BERLIN + timedelta(hours=1))
+        assert [one.key.user_id for one in await adapters.claim()] == [waits.id]
+
     async def test_only_what_is_open_is_claimed(self, adapters: Adapters) -> None:
         people = [born_on_pi_day(f"P{number}") for number in range(len(Status))]
         await adapters.add(*people)

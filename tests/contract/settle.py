@@ -60,7 +60,9 @@ class SettleContract:
         assert len(set(pauses)) > 10
 
     @pytest.mark.parametrize(
-        ("asked_s", "pause_s"), ((600, 600), (0.5, 1), (0, 1)), ids=("longer", "shorter", "none")
+        ("asked_s", "pause_s"),
+        ((600, 600), (0.5, 1), (0, 1), (86_400, 3600)),
+        ids=("longer", "shorter", "none", "for a day"),
     )
     async def test_the_far_side_may_ask_for_a_longer_pause(
         self, adapters: Adapters, asked_s: float, pause_s: float
@@ -107,7 +109,8 @@ class SettleContract:
 
     async def test_a_retry_after_the_window_expires(self, adapters: Adapters) -> None:
         [delivery] = await on_their_way(adapters)
-        await adapters.settle((delivery, FailedForNow("busy", timedelta(days=3))))
+        policy = RetryPolicy(pause_max=timedelta(days=4))
+        await adapters.settle((delivery, FailedForNow("busy", timedelta(days=3))), policy=policy)
         waiting = await adapters.message(delivery.key)
         assert (waiting.status, waiting.retry_at) == (Status.RETRYING, delivery.expires_at)
         await adapters.set_now(delivery.expires_at)

@@ -4,12 +4,14 @@ import asyncio
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from application.deliveries import Delivery, Sent
 from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
 from application.ports import ALL_SHARDS, Shard
 from application.upkeep import DropOldMonths
 from application.upkeep_ports import Bookmark
+from domain import due
 from domain.due import SendPolicy, zone_table
 from domain.events import MessagesChanged
 from domain.message import Reason, Status
@@ -105,19 +107,48 @@ class UpkeepContract:
         assert sum(one.expired for one in reports) + sum(one.scheduled for one in reports) <= 10
 
     async def test_newer_zone_data_moves_what_is_open(self, adapters: Adapters) -> None:
-        ada, eve = born_on_pi_day("Ada"), born_on_pi_day("Eve")
+        ada, eve, una = born_on_pi_day("Ada"), born_on_pi_day("Eve"), born_on_pi_day("Una")
         reckoned_otherwise = NINE_IN_BERLIN + timedelta(hours=1)
-        await adapters.add(ada, eve)
+        await adapters.add(ada, eve, una)
         await adapters.keep(
             message(ada, due_at=reckoned_otherwise),
+            message(una, due_at=reckoned_otherwise),
             message(eve, due_at=reckoned_otherwise, status=Status.SENT, sent_at=START),
         )
         plan_open_anew = PlanOpenAnew(adapters.unit_of_work, PlanAnew(adapters.unit_of_work, POLICY), 1)
-        assert await plan_open_anew() == 1
+        assert await plan_open_anew() == 2, "page by page"
         assert (await adapters.message(message(ada).key)).due_at == NINE_IN_BERLIN
+        assert (await adapters.message(message(una).key)).due_at == NINE_IN_BERLIN
         assert (await adapters.message(message(eve).key)).due_at == reckoned_otherwise
         assert (await _bookmark(adapters)).reckoned_with == POLICY.reckoning
         assert await plan_open_anew() == 0
+
+    async def test_a_zone_that_newer_zone_data_has_no_more_keeps_nobody_else_from_being_planned_anew(
+        self, adapters: Adapters, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or that an older release, which was put back, does not have yet: theirs stay as they were reckoned."""
+        people = [
+            born_on_pi_day("Ada"),
+            born_on_pi_day("Eve", timezone="Pacific/Apia"),
+            born_on_pi_day("Una"),
+        ]
+        await adapters.add(*people)
+        otherwise = [message(user, due_at=NINE_IN_BERLIN + timedelta(hours=1)) for user in people]
+        await adapters.keep(*otherwise)
+        known = due.zone_names() - {"Pacific/Apia"}
+        with monkeypatch.context() as patch:
+            patch.setattr(due, "zone_names", lambda: known)
+            due.zone.cache_clear()
+            plan_open_anew = PlanOpenAnew(adapters.unit_of_work, PlanAnew(adapters.unit_of_work, POLICY))
+            with capture_logs() as lines:
+                assert await plan_open_anew() == 2
+            assert await plan_open_anew() == 0
+        due.zone.cache_clear()
+        held = {key.user_id: one for key, one in (await adapters.messages_of(*people)).items()}
+        moved = [held[user.id].due_at == NINE_IN_BERLIN for user in people]
+        assert moved == [True, False, True]
+        assert held[people[1].id] == otherwise[1]
+        assert [(line["event"], line["people"]) for line in lines] == [("people_not_planned", 1)]
 
     async def test_another_send_time_moves_what_is_open(self, adapters: Adapters) -> None:
         ada = born_on_pi_day()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -159,7 +160,8 @@ async def test_a_server_that_is_busy_or_refuses_us_is_left_alone(
     channel = channel_to(postbox.address, connections=1)
     outcomes = await channel.send_many([delivery() for _ in range(5)])
     await channel.close()
-    assert all(is_pause(outcome) for outcome in outcomes)
+    assert is_pause(outcomes[0])
+    assert [one.retry_after for one in outcomes[1:] if isinstance(one, FailedForNow)] == [timedelta(0)] * 4
     assert len(asked) == 1
     assert not [one for one in outcomes if isinstance(one, FailedForNow) and one.may_have_arrived]
 
@@ -279,6 +281,38 @@ class TestAddressesAndNames:
         good = Recipient("Jo", "Crlf", "jo@example.com")
         forged = good._replace(**{where: getattr(good, where) + evil})
         [outcome, other] = await channel.send_many([delivery(recipient=forged), delivery()])
+        assert isinstance(outcome, FailedForGood)
+        assert other == Sent()
+        assert len(postbox.mails) == 1
+
+    @pytest.mark.parametrize("where", ("first_name", "last_name"))
+    @pytest.mark.parametrize(
+        "encoded",
+        (
+            "=?utf-8?q?a=0d=0aBcc:_eve@example.com?=",
+            "=?utf-8?b?YQ0KQmNjOiBldmVAZXhhbXBsZS5jb20=?=",
+            "=?utf-8?q?=0a_X:_y?=",
+            "=?us-ascii?q?a=0dX:=20y?=\u2026",
+            "=?utf-8?b?}0=+?=",
+        ),
+    )
+    async def test_what_a_mail_program_would_decode_stays_what_it_is(
+        self, channel: SmtpChannel, postbox: Postbox, where: str, encoded: str
+    ) -> None:
+        """The library decodes it as it writes the header: a line break would be one of the mail's own."""
+        said: dict[str, Any] = {where: encoded}
+        told = Recipient("Jo", "Crlf", "jo@example.com")._replace(**said)
+        outcomes = await channel.send_many([delivery(recipient=told), delivery()])
+        assert outcomes == [Sent(), Sent()]
+        [mail, other] = sorted(postbox.contents, key=lambda one: "jo@" not in str(one["To"]))
+        assert mail.keys() == other.keys()
+        assert encoded.replace("=?", "= ?") in str(mail["To"])
+
+    async def test_an_address_that_a_mail_program_would_decode_is_refused(
+        self, channel: SmtpChannel, postbox: Postbox
+    ) -> None:
+        told = Recipient("Jo", "Crlf", "=?utf-8?q?a=0d=0aX=3a_y?=@example.com")
+        [outcome, other] = await channel.send_many([delivery(recipient=told), delivery()])
         assert isinstance(outcome, FailedForGood)
         assert other == Sent()
         assert len(postbox.mails) == 1

@@ -199,6 +199,15 @@ class TestTheOperatorsOwn:
             "fr/anniversary.txt is missing: a language needs a text for each kind.",
         ]
 
+    def test_what_has_the_name_of_a_template_and_cannot_be_read_is_told(self, tmp_path: Path) -> None:
+        """Ours would leave instead, and nobody would know."""
+        (tmp_path / "en" / "birthday.txt").mkdir(parents=True)
+        (tmp_path / "en" / "anniversary.txt").symlink_to(tmp_path / "gone.txt")
+        assert problems(tmp_path) == [
+            "en/anniversary.txt is no file, or a link to one that is not there.",
+            "en/birthday.txt is no file, or a link to one that is not there.",
+        ]
+
     def test_the_services_language_needs_templates(self, tmp_path: Path) -> None:
         assert problems(tmp_path, "fr") == [
             "There are no templates in the language fr of BIRTHDAYS_LANGUAGE: there are de, en."

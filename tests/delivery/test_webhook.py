@@ -240,6 +240,8 @@ async def test_what_may_pass_is_tried_again(
         (503, "99999999999999999999", IN_A_MINUTE),
         (429, "soon", IN_A_MINUTE),
         (429, "-5", IN_A_MINUTE),
+        (429, "Sun, 14 Mar 99999999999999999999 08:05:01 GMT", IN_A_MINUTE),
+        (503, "Sun, 14 Mar 2027 08:05:01 +99999999999999", IN_A_MINUTE),
         (503, None, IN_A_MINUTE),
         (401, None, HALF_A_MINUTE),
         (403, None, HALF_A_MINUTE),
@@ -254,7 +256,8 @@ async def test_a_receiver_that_is_busy_or_refuses_us_is_left_alone(
     channel = channel_to(inbox.url, connections=1)
     outcomes = await channel.send_many([delivery() for _ in range(5)])
     await channel.close()
-    assert outcomes == [FailedForNow(f"The webhook answered {status}.", pause)] * 5
+    said = f"The webhook answered {status}."
+    assert outcomes == [FailedForNow(said, pause), *[FailedForNow(said, timedelta(0))] * 4]
     assert len(inbox.posts) == 1
 
 
@@ -322,6 +325,10 @@ class TestAReceiverThatCannotBeReached:
             raise OSError
 
         await self.everybody_waits(channel_to("https://localhost/", resolve=nothing))
+
+    async def test_since_no_name_is_written_so(self) -> None:
+        """Whoever looks names up says so by another error."""
+        await self.everybody_waits(channel_to("https://hooks..example.com/"))
 
     async def test_since_nobody_we_know_certifies_it(self) -> None:
         async with web_server(certified("localhost", "unknown")) as inbox:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.due import NINE, WallTime, due, zone, zone_names
+from domain.due import NINE, SendPolicy, WallTime, due, zone, zone_names
 from tests.domain.wall_clock import (
     distinct_zones,
     raw_zone,
@@ -199,3 +199,11 @@ def test_never_before_the_wall_clock_shows_the_time(place: str, on: date, minute
     at = time(*divmod(minute, 60))
     shown = due(on, at, zone(place)).at.astimezone(raw_zone(place)).replace(tzinfo=None)
     assert datetime.combine(on, at) <= shown <= datetime.combine(on, at) + timedelta(days=1, hours=2)
+
+
+def test_what_was_planned_by_other_zone_data_was_planned_by_other_rules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by_ours = SendPolicy().reckoning
+    monkeypatch.setattr("domain.due.ZONE_DATA_VERSION", "2099z")
+    assert by_ours != SendPolicy().reckoning

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.clock import SystemClock
+from adapters.clock import MovableClock, SystemClock
+from application.dispatch import DispatchReport
 from application.planning import PlanOpenAnew
 from application.scheduler_observing import SchedulerObserver
 from application.statistics import LookAtLedger, SchedulerState
@@ -16,6 +17,15 @@ from entrypoints.scheduler import loop
 from entrypoints.scheduler.loop import Scheduler
 from tests.contract.adapters import POLICY
 from tests.use_cases.service import Service
+
+NINE = datetime(2027, 3, 14, 8, tzinfo=UTC)
+ADA = {
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+    "email": "ada@example.com",
+    "timezone": "Europe/Berlin",
+    "birthday": "--03-14",
+}
 
 
 def scheduler_of(service: Service, observer: SchedulerObserver | None = None) -> Scheduler:
@@ -70,6 +80,38 @@ async def test_a_wrong_clock_is_looked_at_again_and_does_not_keep_from_stopping(
     async with asyncio.timeout(2):
         await running
     assert scheduler.state.last_plan_at is None
+
+
+@pytest.mark.parametrize("off", (timedelta(hours=1), timedelta(hours=-1)), ids=("ahead", "behind"))
+async def test_by_a_wrong_clock_messages_leave_in_time_and_the_ledger_is_not_asked_all_the_time(
+    monkeypatch: pytest.MonkeyPatch, off: timedelta
+) -> None:
+    """What is due is the ledger's to say, however late or early this machine believes it to be."""
+    service, stopping, claims = Service(), asyncio.Event(), 0
+    await service.register(ADA)
+    service.at(NINE - timedelta(minutes=30))
+    service.store.real_now = lambda: datetime.now(UTC) - off
+    scheduler = scheduler_of(service)
+    scheduler.clock = MovableClock(service.clock.now() + off)
+    scheduler.look_at_ledger = LookAtLedger(service.ledger, scheduler.clock)
+
+    async def send_due() -> DispatchReport:
+        nonlocal claims
+        claims += 1
+        await asyncio.sleep(0.001)
+        return await service.send()
+
+    monkeypatch.setattr(send_due, "lease", service.lease, raising=False)
+    monkeypatch.setattr(scheduler, "send_due", send_due)
+    monkeypatch.setattr(loop, "LOOK_EVERY_S", 0.1)
+    async with asyncio.timeout(5):
+        running = asyncio.create_task(scheduler.run(stopping))
+        await asyncio.sleep(0.4)
+        assert 0 < claims < 20
+        service.at(NINE)
+        await until(lambda: len(service.channel.reached) == 1)
+        stopping.set()
+        await running
 
 
 async def test_a_clock_that_goes_wrong_between_two_plans_is_told_of_once(

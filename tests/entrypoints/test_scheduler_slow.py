@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.memory.channel import MemoryChannel
+from application.deliveries import FailedForNow, Sent
 from application.dispatch import DispatchReport, KeepReport
 from application.errors import StoreUnavailable
+from application.statistics import LATE_AFTER
 from domain.message import Status
 from entrypoints.scheduler import bounds, loop
 from entrypoints.scheduler.loop import Scheduler
@@ -92,6 +94,48 @@ async def test_a_process_with_another_channel_sends_the_rest_while_one_wants_to_
             await until(lambda: _statuses(service) == {Status.RETRYING: BATCH, Status.SENT: PEOPLE - BATCH})
         assert (first.state.is_paused, second.state.is_paused) == (True, False)
     assert len(other.channel.reached) == PEOPLE - BATCH
+
+
+@pytest.mark.parametrize("ended_by", ("an acceptance", "the end of its window"))
+async def test_a_channel_that_takes_nothing_for_long_is_a_trouble_until_something_leaves(
+    monkeypatch: pytest.MonkeyPatch, ended_by: str
+) -> None:
+    """Also where so few wait that none of them has waited for long since it was tried last."""
+    monkeypatch.setattr(loop, "PAUSE_MAX_S", 0.02)
+    monkeypatch.setattr(loop, "LOOK_EVERY_S", 0.02)
+    async with _waiting_for_nine() as (service, scheduler):
+        state = scheduler.state
+        service.channel.fail_for_now(timedelta(seconds=30))
+        service.at(NINE)
+        await until(lambda: state.is_paused and state.refused_since == NINE)
+        assert state.complaint(NINE + LATE_AFTER) is None
+        service.at(NINE + LATE_AFTER + timedelta(seconds=1))
+        service.let_leases_run_out()  # and with them the pause
+        await until(lambda: len(service.channel.batches) > 1 and state.is_paused)
+        assert (state.complaint(service.clock.now()) or "").startswith("The channel has taken nothing")
+        if ended_by == "an acceptance":
+            service.channel.recover()
+            service.let_leases_run_out()
+            service.at(NINE + 2 * LATE_AFTER)
+            await until(lambda: _statuses(service) == {Status.SENT: 1})
+        else:
+            service.at(NINE + timedelta(days=1))
+            await until(lambda: _statuses(service) == {Status.EXPIRED: 1})
+        await until(lambda: state.refused_since is None)
+
+
+async def test_one_who_is_refused_beside_others_who_are_not_is_no_trouble_of_the_channel() -> None:
+    service = Service()
+    for name in ("ada", "bob"):
+        await service.register({**ADA, "email": f"{name}@example.com"})
+    service.at(NINE)
+    first = min(service.store.committed.users)
+    service.channel.answer = lambda one: FailedForNow("no") if one.key.user_id == first else Sent()
+    scheduler = scheduler_of(service)
+    scheduler.state.refused_since = NINE - timedelta(hours=1)
+    await scheduler._send_batch()
+    assert _statuses(service) == {Status.SENT: 1, Status.RETRYING: 1}
+    assert scheduler.state.refused_since is None
 
 
 @pytest.mark.parametrize(("has_more", "looks"), ((False, 1), (True, 10)))

@@ -1,5 +1,7 @@
 """What the environment says of the cache: one address in the end, or one sentence that names the variable."""
 
+from datetime import timedelta
+
 import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
@@ -146,3 +148,9 @@ def test_no_password_is_shown() -> None:
     )
     assert "secret" not in repr(settings)
     assert "secret" not in str(settings)
+
+
+def test_a_ledger_that_would_forget_who_was_greeted_is_refused() -> None:
+    said = refusal(BIRTHDAYS_RETENTION_DAYS="399")
+    assert said.startswith("BIRTHDAYS_RETENTION_DAYS cannot be used: give a whole number from 400")
+    assert Settings.from_environment({"BIRTHDAYS_RETENTION_DAYS": "400"}).retention == timedelta(days=400)

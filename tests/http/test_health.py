@@ -71,6 +71,9 @@ def test_a_scheduler_whose_messages_do_not_leave_is_not_well(api: Api, state: Sc
         setattr(state, name, well[name])
     state.waiting_since, state.is_paused = NOW - timedelta(hours=11), True
     assert api.get("/health/scheduler").status_code == HTTPStatus.OK
+    for minutes, status in ((9, HTTPStatus.OK), (11, HTTPStatus.SERVICE_UNAVAILABLE)):
+        state.refused_since = NOW - timedelta(minutes=minutes)
+        assert api.get("/health/scheduler").status_code == status
 
 
 def test_health_is_never_kept(api: Api) -> None:

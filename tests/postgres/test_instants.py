@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from adapters.postgres.database import constraint_name, open_engine
 from application.ledger import ClaimTerms
 from tests.contract.adapters import TERMS, Adapters
-from tests.contract.people import born_on_pi_day, message
+from tests.contract.people import NINE_IN_BERLIN, born_on_pi_day, message
 from tests.contract.test_postgres import postgres_adapters
 
 pytestmark = pytest.mark.servers
@@ -72,6 +72,20 @@ async def test_a_channel_that_is_paused_for_ever_is_paused_for_long(
     assert claim.pause.days >= 364
     [paused] = await adapters.operator_reader.paused_channels()
     assert paused.pause.days >= 364
+
+
+async def test_a_clock_that_was_set_back_takes_no_token_away(engine: AsyncEngine, adapters: Adapters) -> None:
+    terms = attrs.evolve(TERMS, rate_per_s=10.0, burst=10)
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO channels (name, tokens, counted_at) VALUES (:name, 3, clock_timestamp() + interval '5 years')"
+            ),
+            {"name": terms.channel},
+        )
+    await adapters.set_now(NINE_IN_BERLIN)
+    async with adapters.unit_of_work() as uow:
+        assert len((await uow.messages.claim(10, terms)).deliveries) == 1
 
 
 async def test_the_scheduler_reads_and_writes_instants_as_everybody_does(engine: AsyncEngine) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import date
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.database import connected, open_engine
+from adapters.postgres.partitions import held_months
 from adapters.postgres.statements import SHARD_OF_ID
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
 from application.errors import StoreUnavailable
@@ -189,3 +191,11 @@ async def _advisory_locks(engine: AsyncEngine) -> int:
                 )
             ).scalar_one()
         )
+
+
+async def test_there_is_room_for_the_months_to_come(engine: AsyncEngine, adapters: Adapters) -> None:
+    """In case the next plan is late: somebody who registers then needs it, and so does a claim."""
+    await PlanMessages(adapters.unit_of_work, POLICY)()
+    async with connected(engine) as connection:
+        months = await held_months(connection)
+    assert {date(2027, month, 1) for month in (3, 4, 5, 6)} <= months

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import attrs
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -9,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from adapters.postgres.checkup import look_at_database, look_at_ledger
 from adapters.postgres.processes import PostgresProcesses
 from application.processes import FORGET_AFTER, Process
+from tests.contract.adapters import START
+from tests.contract.people import person
+from tests.contract.test_postgres import postgres_adapters
 
 pytestmark = pytest.mark.servers
 
@@ -60,3 +64,15 @@ async def test_a_checkup_reads_a_database_of_any_schema(engine: AsyncEngine) -> 
     async with engine.begin() as connection:
         await connection.execute(text("DROP TABLE alembic_version"))
     assert (await look_at_database(engine)).revision is None
+
+
+async def test_a_checkup_names_zones_that_the_zone_data_does_not_have(engine: AsyncEngine) -> None:
+    adapters = await postgres_adapters(engine)
+    gone = attrs.evolve(person("Gone"), deleted_at=START)
+    await adapters.add(person("Here"), gone, *(person(f"P{number}") for number in range(2)))
+    assert (await look_at_ledger(engine)).strange_zones == []
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE users SET timezone = 'Mars/' || left(first_name, 1) WHERE first_name <> 'Here'")
+        )
+    assert (await look_at_ledger(engine)).strange_zones == ["Mars/P"]

@@ -77,6 +77,7 @@ def test_a_service_in_order_passes_its_checkup(service: RunningService, ada: str
         "processes": "ok",
         "plan": "ok",
         "partitions": "ok",
+        "time zones": "ok",
         "messages": "ok",
         "zone data": "ok",
         "cache": "ok",

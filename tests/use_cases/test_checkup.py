@@ -84,6 +84,8 @@ def test_a_database_is_judged(
         (of_processes, {"processes": [seen(version="1.1.0")]}, WARNING, "1.0.0, 1.1.0"),
         (of_processes, {"processes": [seen(), seen(silent_s=61, version="0.9.0")]}, OK, "1 process,"),
         (of_processes, {"processes": [seen(), seen(zone_data="2026f")]}, WARNING, "2026f, 2027a"),
+        (checkup.of_zones, {}, OK, "has all"),
+        (checkup.of_zones, {"strange_zones": ["Mars/Olympus_Mons"]}, FAILED, "Mars/Olympus_Mons"),
         (checkup.of_messages, {}, OK, "Nothing is late"),
         (checkup.of_messages, {"in_need": {Status.UNKNOWN: 2}}, WARNING, "2 UNKNOWN"),
         (checkup.of_messages, {"paused": [PausedChannel("smtp", timedelta(seconds=30))]}, WARNING, "smtp"),

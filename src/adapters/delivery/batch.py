@@ -32,8 +32,8 @@ class Unreachable(Exception):
 class _Batch:
     """What is still to be sent, and what came of the rest.
 
-    *trouble* is set once the channel is to be left alone: what has not been tried by then gets the same
-    outcome. No outcome with a pause counts as an attempt.
+    *trouble* is set once the channel is to be left alone: what has not been tried by then is not tried. No
+    outcome with a pause counts as an attempt, nor does one whose pause is zero.
     """
 
     waiting: deque[tuple[int, Delivery]]
@@ -81,8 +81,10 @@ async def send_in_turn(
         for send in senders:
             workers.create_task(batch.work(send))
     if batch.trouble is not None:
+        # Where one message was the reason, the others are wanted before it: it may be the reason each time.
+        rest = attrs.evolve(batch.trouble, retry_after=timedelta(0)) if batch.working else batch.trouble
         for index, _ in batch.waiting:
-            batch.outcomes[index] = batch.trouble
+            batch.outcomes[index] = rest
     _tell(channel, batch)
     return batch.outcomes
 

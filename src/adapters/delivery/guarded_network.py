@@ -39,7 +39,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         try:
             addresses = await self._resolve(host, port)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for a name that cannot be one
             raise httpcore.ConnectError("The host has no address.") from error
         allowed = [one for one in addresses if self._allows_private or is_public(one)]
         if not allowed:

@@ -13,6 +13,8 @@ import idna
 from application.deliveries import Delivery
 from application.texts import Text
 
+_ENCODED = "=?"
+"""How an encoded word begins."""
 _LINE_LENGTH_MAX = 990  # RFC 5322 allows 998; folding would put a blank into the Message-ID
 
 
@@ -100,13 +102,15 @@ def mail_of(delivery: Delivery, text: Text, sender: str) -> Mail:
     name = f"{delivery.recipient.first_name} {delivery.recipient.last_name}"
     if any(character in name + delivery.recipient.email + text.subject for character in "\r\n\0"):
         raise MailUnwritable
+    if _ENCODED in local:
+        raise MailUnwritable
     mail = EmailMessage(policy=_POLICIES[needs_utf8])
     try:
-        to = Address(name, local, domain if needs_utf8 else _ascii_domain(domain))
+        to = Address(_literal(name), local, domain if needs_utf8 else _ascii_domain(domain))
         own = _own_address(sender)
         mail["From"] = str(own)
         mail["To"] = to
-        mail["Subject"] = text.subject
+        mail["Subject"] = _literal(text.subject)
         mail["Date"] = format_datetime(delivery.due_at)
         mail["Message-ID"] = f"<{delivery.key}@{_ascii_domain(own.domain)}>"
         mail["Auto-Submitted"] = "auto-generated"
@@ -121,6 +125,15 @@ def mail_of(delivery: Delivery, text: Text, sender: str) -> Mail:
     except (ValueError, UnicodeError) as error:
         raise MailUnwritable from error
     return Mail(mail, to.addr_spec, needs_utf8)
+
+
+def _literal(text: str) -> str:
+    """Return it so that nothing in it is decoded.
+
+    The library takes what a program gives it apart as if it had been received, and a line break that it finds in an
+    encoded word (RFC 2047) becomes one of the header's own.
+    """
+    return text.replace(_ENCODED, "= ?")
 
 
 @lru_cache(maxsize=10)

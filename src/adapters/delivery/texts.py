@@ -174,11 +174,17 @@ def _strange_files(folder: Path) -> Iterator[str]:
             yield f"{entry.name} is not the tag of a language, such as en or de-AT."
         else:
             for file in sorted(filter(_counts, entry.iterdir())):
-                name = f"{entry.name}/{file.name}"
-                if file.name not in _FILES:
-                    yield f"{name} is no template: known are {', '.join(sorted(_FILES))}."
-                elif file.suffix == ".html" and not file.with_suffix(".txt").is_file():
-                    yield f"{name} stands without its text, {file.with_suffix('.txt').name}."
+                yield from _strange_file(file)
+
+
+def _strange_file(file: Path) -> Iterator[str]:
+    name = f"{file.parent.name}/{file.name}"
+    if file.name not in _FILES:
+        yield f"{name} is no template: known are {', '.join(sorted(_FILES))}."
+    elif not file.is_file():
+        yield f"{name} is no file, or a link to one that is not there."
+    elif file.suffix == ".html" and not file.with_suffix(".txt").is_file():
+        yield f"{name} stands without its text, {file.with_suffix('.txt').name}."
 
 
 def _counts(entry: Path) -> bool:

@@ -42,7 +42,7 @@ def _pause(retry_after: str, now: datetime) -> timedelta:
     else:
         try:
             until = parsedate_to_datetime(retry_after)
-        except ValueError:
+        except (ValueError, OverflowError):  # a year, or an offset, of twenty digits
             return _BUSY_PAUSE
         asked = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
     return min(max(asked, _PAUSE_MIN), _PAUSE_MAX)

@@ -12,8 +12,13 @@ from adapters.postgres.message_reader import PostgresMessageReader
 from adapters.postgres.operator_reader import PostgresOperatorReader
 from adapters.postgres.processes import PostgresProcesses
 from application.checkup import DatabaseFacts, LedgerFacts
+from domain.due import zone_names
 
 _THOUSAND = 10_000  # of server_version_num: 180001 is 18.1
+_STRANGE_ZONES = text("""
+    SELECT DISTINCT timezone FROM users
+    WHERE deleted_at IS NULL AND timezone <> ALL (CAST(:known AS text[])) ORDER BY timezone
+""")
 
 
 async def look_at_database(engine: AsyncEngine) -> DatabaseFacts:
@@ -37,6 +42,7 @@ async def look_at_ledger(engine: AsyncEngine) -> LedgerFacts:
         now: datetime = (await connection.execute(text("SELECT service_now()"))).scalar_one()
         planned_until = await connection.scalar(text("SELECT planned_until FROM bookmark"))
         months = await partitions.held_months(connection)
+        strange = await connection.scalars(_STRANGE_ZONES, {"known": sorted(zone_names())})
     return LedgerFacts(
         now=now,
         is_clock_moved=await read_clock(engine) is not None,
@@ -46,6 +52,7 @@ async def look_at_ledger(engine: AsyncEngine) -> LedgerFacts:
         in_need=(await operators.attention(1)).counts,
         backlog=await PostgresMessageReader(engine).backlog(now),
         paused=await operators.paused_channels(),
+        strange_zones=list(strange),
     )
 
 

@@ -79,6 +79,7 @@ async def _database(url: str | None) -> Sequence[Finding]:
                 checkup.of_processes(ledger, own),
                 checkup.of_plan(ledger),
                 checkup.of_months(ledger),
+                checkup.of_zones(ledger),
                 checkup.of_messages(ledger),
             ]
     except StoreUnavailable:

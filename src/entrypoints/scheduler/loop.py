@@ -21,6 +21,7 @@ from application.together import together
 from application.upkeep import CompareClocks, DropOldMonths
 from domain.due import SendPolicy
 from domain.events import Event, MessagesChanged
+from domain.message import Status
 from entrypoints.scheduler.bounds import in_time
 
 log = structlog.get_logger()
@@ -146,7 +147,11 @@ class Scheduler:
         self.state.next_due_at = await in_time(self.next_due())
         if self.state.next_due_at is None or self.state.next_due_at > self.clock.now():
             self._drained.set()
-        wake_at = min(self.state.next_due_at or now + SLEEP_MAX, now + SLEEP_MAX)
+        wake_at = now + SLEEP_MAX
+        if self.state.next_due_at is not None:
+            # By the database's clock: whoever is ahead of it would ask without a pause, and nothing would be due.
+            offset = timedelta(seconds=self.state.clock_offset_s)
+            wake_at = min(wake_at, self.state.next_due_at + offset)
         await self._sleep_until(wake_at, stopping, self._poke)
 
     async def _drain(self, stopping: asyncio.Event) -> timedelta | None:
@@ -181,6 +186,10 @@ class Scheduler:
         if report.claimed:
             now = self.state.last_tick_at = self.clock.now()
             late = {(kind, (now - due).total_seconds()): n for (kind, due), n in report.accepted.items()}
+            if Status.SENT in report.settled:
+                self.state.refused_since = None
+            elif Status.RETRYING in report.settled:
+                self.state.refused_since = self.state.refused_since or now
             self.observer.messages_accepted(late)
             self.observer.batch_settled(report.settled, report.lost)
             log.info(
@@ -216,8 +225,12 @@ class Scheduler:
         was_doubted = self.state.is_clock_doubted
         if await self._doubts_clock() and not was_doubted:  # it was right when the last plan was made
             log.error("clock_doubted", offset_s=self.state.clock_offset_s)
+        if self.state.is_clock_doubted:
+            self._poke.set()  # what is due by the database's clock need not be by this one
         counts, backlog = await in_time(self.look_at_ledger())
         self.state.waiting_since = backlog.oldest_at
+        if not (counts.get(Status.RETRYING) or counts.get(Status.SENDING)):
+            self.state.refused_since = None  # nobody is left whom the channel has refused
         self.observer.ledger_looked_at(counts, backlog)
         if backlog.messages:
             # Also what another process has planned since this one went to sleep, and not lived to send.
