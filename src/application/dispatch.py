@@ -21,6 +21,7 @@ from domain.occasion import Kind
 log = structlog.get_logger()
 
 _SETTLE_PAUSE_S = 0.2
+_PAUSE_WITHOUT_A_PLAN = timedelta(seconds=1)
 
 
 @attrs.frozen
@@ -32,7 +33,7 @@ class DispatchReport:
     lost: int
     stale: int = 0
     pause: timedelta | None = None
-    """For how long the channel takes nothing, in real time."""
+    """For how long the channel takes nothing, in real time, or nobody who is due can be planned anew."""
     braked: Braked | None = None
     """Why the brake has stopped it."""
     accepted: Mapping[tuple[Kind, datetime], int] = attrs.field(factory=dict, eq=False)
@@ -41,7 +42,7 @@ class DispatchReport:
     @property
     def goes_on(self) -> bool:
         """Whether there may be more to claim at once."""
-        return self.claimed > 0 or self.stale > 0
+        return self.pause is None and (self.claimed > 0 or self.stale > 0)
 
 
 @attrs.define
@@ -67,6 +68,8 @@ class SendDueMessages:
     burst: int = 100
     brake: Brake | None = None
     allowed_domains: frozenset[str] | None = None
+    retries_unknown: bool = False
+    """Whether a second greeting is risked where the channel does not de-duplicate."""
     clearance: Clearance = attrs.field(factory=Clearance, eq=False)
 
     async def __call__(self) -> DispatchReport:
@@ -93,14 +96,16 @@ class SendDueMessages:
             if settled.settled.get(Status.FAILED):
                 # Another date of theirs may have had to wait for the end of this attempt.
                 anew.update(one.key.user_id for one, outcome in outcomes if not isinstance(outcome, Sent))
-        if anew:
-            await self.plan_anew(sorted(anew))
+        pause = claim.pause
+        if anew and not await self.plan_anew(sorted(anew)) and not claim.deliveries:
+            # They would be claimed again at once, and as vainly.
+            pause = _PAUSE_WITHOUT_A_PLAN
         return DispatchReport(
             len(claim.deliveries),
             settled.settled,
             settled.lost,
             len(claim.stale),
-            claim.pause,
+            pause,
             claim.braked,
             accepted,
         )
@@ -111,6 +116,7 @@ class SendDueMessages:
             lease=self.lease,
             policy=self.plan_anew.policy,
             channel=self.channel.name,
+            repeats=self.channel.deduplicates or self.retries_unknown,
             rate_per_s=self.rate_per_s,
             burst=self.burst,
             allowed_domains=self.allowed_domains,

@@ -37,6 +37,10 @@ _BECAME: Mapping[tuple[Status, Reason | None], str] = {
     (Status.FAILED, Reason.ATTEMPTS_USED_UP): "Every attempt failed, and no more are made.",
     (Status.FAILED, Reason.OPERATOR): "It failed, and an operator let it be.",
     (Status.UNKNOWN, Reason.ATTEMPTS_USED_UP): "It may have arrived, and no more attempts are made.",
+    (
+        Status.UNKNOWN,
+        Reason.IN_DOUBT,
+    ): "It may have arrived, and the channel would not know a second one for the same.",
     (Status.UNKNOWN, Reason.WINDOW_PASSED): "It may have arrived, and its window has passed.",
     (Status.UNKNOWN, Reason.OPERATOR): "It may have arrived, and an operator let it be.",
     (Status.EXPIRED, Reason.OPERATOR): "It missed its window, and an operator let it be.",

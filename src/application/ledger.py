@@ -39,13 +39,16 @@ class ClaimTerms:
     """On what terms a process claims for its channel, batch after batch.
 
     All processes together take at most *rate_per_s* messages a second for a channel, real seconds, after at
-    most *burst* at once; None is no limit. Messages to other domains than the allowed ones are skipped.
+    most *burst* at once; None is no limit. Messages to other domains than the allowed ones are skipped. What may
+    have arrived by an earlier attempt is claimed if the process *repeats* such, or if an operator wants it, and is
+    UNKNOWN otherwise.
     The *brake* looks at what waits, unless so many messages are *cleared*: it has seen them before.
     """
 
     lease: timedelta
     policy: SendPolicy
     channel: str
+    repeats: bool
     rate_per_s: float | None = None
     burst: int = 100
     allowed_domains: frozenset[str] | None = None

@@ -114,6 +114,7 @@ class Reason(StrEnum):
     OPTED_OUT = "opted-out"
     ZERO_YEARS = "zero-years"
     DOMAIN_NOT_ALLOWED = "domain-not-allowed"
+    IN_DOUBT = "in-doubt"
 
 
 _GONE = frozenset({Reason.USER_DELETED, Reason.OCCASION_CHANGED})

@@ -26,7 +26,7 @@ POLICY = SendPolicy()
 RETRIES = RetryPolicy(attempts_max=3, first_delay=timedelta(seconds=1), delay_max=timedelta(seconds=1))
 """Every delay is one second, whatever the jitter."""
 LEASE = timedelta(minutes=5)
-TERMS = ClaimTerms(lease=LEASE, policy=POLICY, channel="memory")
+TERMS = ClaimTerms(lease=LEASE, policy=POLICY, channel="memory", repeats=True)
 
 
 @attrs.define(eq=False)

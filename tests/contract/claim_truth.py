@@ -34,6 +34,16 @@ _TRIED: dict[str, Any] = {
 }
 
 
+async def _in_doubt(adapters: Adapters, reason: Reason | None) -> Message:
+    """Keep a message that may have arrived by an attempt of before, and is wanted again."""
+    ada = born_on_pi_day()
+    held = message(ada, **{**_TRIED, "reason": reason}, may_have_arrived=True)
+    await adapters.add(ada)
+    await adapters.keep(held)
+    await adapters.set_now(NINE_IN_BERLIN)
+    return held
+
+
 class ClaimTruthContract:
     """Messages.claim: S4, the truth at the last moment."""
 
@@ -106,6 +116,32 @@ class ClaimTruthContract:
         assert await adapters.claim() == []
         held = await adapters.message(message(ada).key)
         assert (held.status, held.reason) == (Status.UNKNOWN, Reason.USER_DELETED)
+
+    @pytest.mark.parametrize(
+        ("repeats", "reason"), ((True, None), (False, Reason.OPERATOR)), ids=("repeats", "operator")
+    )
+    async def test_what_may_have_arrived_leaves_again_where_that_is_wanted(
+        self, adapters: Adapters, *, repeats: bool, reason: Reason | None
+    ) -> None:
+        held = await _in_doubt(adapters, reason)
+        async with adapters.unit_of_work() as uow:
+            claim = await uow.messages.claim(10, attrs.evolve(TERMS, repeats=repeats))
+            await uow.commit()
+        assert [delivery.key for delivery in claim.deliveries] == [held.key]
+
+    async def test_what_may_have_arrived_is_unknown_where_it_might_be_there_twice(
+        self, adapters: Adapters
+    ) -> None:
+        """The attempt was made by another channel, which knows a second one for the same."""
+        held = await _in_doubt(adapters, None)
+        async with adapters.unit_of_work() as uow:
+            claim = await uow.messages.claim(10, attrs.evolve(TERMS, repeats=False))
+            await uow.commit()
+        assert (claim.deliveries, claim.stale) == ([], [])
+        unknown = await adapters.message(held.key)
+        assert unknown == attrs.evolve(
+            held, status=Status.UNKNOWN, reason=Reason.IN_DOUBT, retry_at=None, updated_at=NINE_IN_BERLIN
+        )
 
     async def test_who_has_waited_longest_comes_first_whether_new_or_tried_before(
         self, adapters: Adapters

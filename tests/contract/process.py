@@ -50,7 +50,12 @@ class Process:
     @property
     def send(self) -> SendDueMessages:
         return SendDueMessages(
-            self.unit_of_work, self.channel, self.retry_policy, self.lease, self._plan_anew
+            self.unit_of_work,
+            self.channel,
+            self.retry_policy,
+            self.lease,
+            self._plan_anew,
+            retries_unknown=self.retries_unknown,
         )
 
     @property

@@ -79,7 +79,14 @@ class Service:
 
     @property
     def send(self) -> SendDueMessages:
-        return SendDueMessages(self.unit_of_work, self.channel, RETRIES, self.lease, self.plan_anew)
+        return SendDueMessages(
+            self.unit_of_work,
+            self.channel,
+            RETRIES,
+            self.lease,
+            self.plan_anew,
+            retries_unknown=self.retries_unknown,
+        )
 
     @property
     def keep(self) -> KeepLedger:

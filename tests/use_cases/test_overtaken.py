@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
 
 from adapters.memory.channel import MemoryChannel
 from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
 from application.dispatch import DispatchReport
 from application.views import UserView
+from domain import due
 from domain.message import Reason, Status
 from domain.user import UserId
 from tests.use_cases.service import Service, key
@@ -135,3 +137,38 @@ async def test_what_may_have_arrived_is_held_or_tried_again_as_the_settings_say(
     service.let_leases_run_out()
     await service.keep()
     assert (await service.send()).settled == ({Status.SENT: 1} if takes_the_risk else {})
+
+
+@pytest.mark.parametrize("takes_the_risk", (True, False))
+async def test_what_may_have_arrived_by_another_channel_is_held_or_tried_again_as_the_settings_say(
+    service: Service, user: UserView, *, takes_the_risk: bool
+) -> None:
+    """A webhook that remembers keys gave no answer; then the operator chose the mail server, which knows none."""
+    service.at(NINE)
+    await _sent_while(service, user, {}, FailedForNow("hung up", may_have_arrived=True))
+    assert (await service.message(user)).status is Status.RETRYING
+    service.channel = MemoryChannel(deduplicates=False)
+    service.retries_unknown = takes_the_risk
+    service.at(NINE + timedelta(minutes=1))
+    assert (await service.send()).settled == ({Status.SENT: 1} if takes_the_risk else {})
+    held = await service.message(user)
+    assert (held.status, held.reason) == (
+        (Status.SENT, None) if takes_the_risk else (Status.UNKNOWN, Reason.IN_DOUBT)
+    )
+
+
+async def test_who_cannot_be_planned_anew_is_not_asked_for_again_and_again(
+    service: Service, user: UserView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody moved them by hand, to a zone that this release of the zone data does not have."""
+    users = service.store.committed.users
+    users[UserId(user.id)] = attrs.evolve(users[UserId(user.id)], timezone="Pacific/Apia")
+    known = due.zone_names() - {"Pacific/Apia"}
+    service.at(NINE)
+    with monkeypatch.context() as patch:
+        patch.setattr(due, "zone_names", lambda: known)
+        due.zone.cache_clear()
+        report = await service.send()
+        assert (report.stale, report.goes_on, report.pause) == (1, False, timedelta(seconds=1))
+    due.zone.cache_clear()
+    assert (await service.send()).goes_on, "they are planned anew by newer zone data"

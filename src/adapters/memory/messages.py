@@ -182,6 +182,9 @@ class MemoryMessages(Messages):
         if (why_not := why_not_to(user, message.key.kind, terms.allowed_domains)) is not None:
             self._transaction.put(message.given_up(Action.SKIP, now, why_not))
             return None
+        if message.may_have_arrived and not (terms.repeats or message.is_wanted_by_operator):
+            self._transaction.put(message.given_up(Action.GIVE_UP, now, Reason.IN_DOUBT))
+            return None
         if not (message.is_wanted_by_operator or is_still_owed(message, user, terms.policy.leap_day_rule)):
             return user.id
         claimed = attrs.evolve(

@@ -138,6 +138,7 @@ class PostgresMessages(Messages):
         values = {
             "lease": terms.lease,
             "default_rule": str(terms.policy.leap_day_rule),
+            "repeats": terms.repeats,
             "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
         }
         deliveries: list[Delivery] = []

@@ -118,6 +118,8 @@ def claim(limit: int, shard: Shard) -> TextClause:
                 WHEN CASE d.kind WHEN 'BIRTHDAY' THEN u.no_birthdays ELSE u.no_anniversaries END THEN 'opted-out'
                 WHEN CAST(:domains AS text[]) IS NOT NULL
                     AND split_part(u.email_key, '@', -1) <> ALL(CAST(:domains AS text[])) THEN 'domain-not-allowed'
+                WHEN d.may_have_arrived AND NOT CAST(:repeats AS boolean) AND d.reason IS DISTINCT FROM 'operator'
+                    THEN 'in-doubt'
             END AS why_not
         ) r
         OFFSET 0

@@ -130,6 +130,7 @@ class Service(containers.DeclarativeContainer):
             settings.provided.burst,
             settings.provided.safety.brake,
             settings.provided.safety.allowed_domains,
+            settings.provided.retries_unknown,
         ),
         keep=providers.Singleton(
             KeepLedger,
