@@ -287,9 +287,9 @@ class TestAConnectionThatBreaks:
             await channel.close()
 
     async def test_a_receiver_that_is_slow_does_not_hold_up_the_batch(self, inbox: Inbox) -> None:
-        inbox.late_s = 2
-        channel = channel_to(inbox.url, message_s=0.3)
-        outcomes = await asyncio.wait_for(channel.send_many([delivery() for _ in range(20)]), 1.2)
+        inbox.late_s = 4
+        channel = channel_to(inbox.url, message_s=1)
+        outcomes = await asyncio.wait_for(channel.send_many([delivery() for _ in range(20)]), 3)
         await channel.close()
         failed = [one for one in outcomes if isinstance(one, FailedForNow)]
         assert len([one for one in failed if one.may_have_arrived]) == 2
@@ -298,8 +298,8 @@ class TestAConnectionThatBreaks:
     async def test_a_batch_that_waits_for_the_connections_of_another_does_not_pause_the_channel(
         self, inbox: Inbox
     ) -> None:
-        inbox.late_s = 2
-        channel = channel_to(inbox.url, message_s=0.3, connections=1)
+        inbox.late_s = 4
+        channel = channel_to(inbox.url, message_s=1, connections=1)
         begun, waiting = await asyncio.gather(
             channel.send_many([delivery()]), channel.send_many([delivery()])
         )
