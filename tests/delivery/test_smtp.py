@@ -201,8 +201,8 @@ class TestAConnectionThatBreaks:
 class TestAServerThatIsSlow:
     async def test_the_batch_ends_in_time(self, postbox: Postbox) -> None:
         postbox.late_s = 60
-        channel = channel_to(postbox.address, connections=2, message_s=0.3)
-        outcomes = await asyncio.wait_for(channel.send_many([delivery() for _ in range(20)]), 1.0)
+        channel = channel_to(postbox.address, connections=2, message_s=1)
+        outcomes = await asyncio.wait_for(channel.send_many([delivery() for _ in range(20)]), 3)
         await channel.close()
         in_doubt = [one for one in outcomes if isinstance(one, FailedForNow) and one.may_have_arrived]
         untried = [
@@ -211,8 +211,8 @@ class TestAServerThatIsSlow:
         assert (len(in_doubt), len(untried)) == (2, 18)
 
     async def test_what_is_under_way_is_finished(self, postbox: Postbox) -> None:
-        postbox.late_s = 0.25
-        channel = channel_to(postbox.address, connections=1, message_s=0.4)
+        postbox.late_s = 0.6
+        channel = channel_to(postbox.address, connections=1, message_s=1)
         outcomes = list(await channel.send_many([delivery() for _ in range(9)]))
         await channel.close()
         sent = outcomes.count(Sent())

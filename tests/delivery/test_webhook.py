@@ -181,7 +181,7 @@ async def test_connections_are_few_and_stay_open(channel: WebhookChannel, inbox:
 async def test_a_connection_that_a_cancelled_request_has_left_behind_is_not_waited_for_again(
     inbox: Inbox,
 ) -> None:
-    channel = channel_to(inbox.url, connections=1, message_s=0.5)
+    channel = channel_to(inbox.url, connections=1, message_s=1)
     url = httpcore.URL(inbox.url)
     # As httpcore leaves it: assigned to a request that was cancelled before it could connect.
     left = channel._pool.create_connection(url.origin)
