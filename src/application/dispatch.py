@@ -21,7 +21,6 @@ from domain.occasion import Kind
 log = structlog.get_logger()
 
 _SETTLE_PAUSE_S = 0.2
-_PAUSE_WITHOUT_A_PLAN = timedelta(seconds=1)
 
 
 @attrs.frozen
@@ -33,7 +32,7 @@ class DispatchReport:
     lost: int
     stale: int = 0
     pause: timedelta | None = None
-    """For how long the channel takes nothing, in real time, or nobody who is due can be planned anew."""
+    """For how long the channel takes nothing, in real time."""
     braked: Braked | None = None
     """Why the brake has stopped it."""
     accepted: Mapping[tuple[Kind, datetime], int] = attrs.field(factory=dict, eq=False)
@@ -42,7 +41,7 @@ class DispatchReport:
     @property
     def goes_on(self) -> bool:
         """Whether there may be more to claim at once."""
-        return self.pause is None and (self.claimed > 0 or self.stale > 0)
+        return self.claimed > 0 or self.stale > 0
 
 
 @attrs.define
@@ -96,16 +95,14 @@ class SendDueMessages:
             if settled.settled.get(Status.FAILED):
                 # Another date of theirs may have had to wait for the end of this attempt.
                 anew.update(one.key.user_id for one, outcome in outcomes if not isinstance(outcome, Sent))
-        pause = claim.pause
-        if anew and not await self.plan_anew(sorted(anew)) and not claim.deliveries:
-            # They would be claimed again at once, and as vainly.
-            pause = _PAUSE_WITHOUT_A_PLAN
+        if anew:
+            await self.plan_anew(sorted(anew))
         return DispatchReport(
             len(claim.deliveries),
             settled.settled,
             settled.lost,
             len(claim.stale),
-            pause,
+            claim.pause,
             claim.braked,
             accepted,
         )

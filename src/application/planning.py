@@ -11,8 +11,7 @@ from application.ports import Shard, UnitOfWorkFactory
 from application.together import together
 from application.upkeep_ports import Bookmark
 from application.users import replan
-from domain.due import SendPolicy, ZoneRow, zone_table
-from domain.errors import InvalidField
+from domain.due import SendPolicy, ZoneRow, is_zone, zone_table
 from domain.user import UserId
 
 log = structlog.get_logger()
@@ -81,8 +80,7 @@ class PlanMessages:
 class PlanAnew:
     """The messages of some people are what the calendar owes them now, whatever became of them before.
 
-    Those of somebody whose time zone this release of the zone data does not have stay as they are, and keep nobody
-    else from being planned.
+    Those of somebody whose time zone this release of the zone data does not have leave when they would have.
     """
 
     unit_of_work: UnitOfWorkFactory
@@ -90,26 +88,12 @@ class PlanAnew:
 
     async def __call__(self, user_ids: Sequence[UserId]) -> int:
         """Return how many messages changed."""
-        try:
-            return await self._plan(user_ids)
-        except InvalidField:
-            return await self._plan_one_by_one(user_ids)
-
-    async def _plan_one_by_one(self, user_ids: Sequence[UserId]) -> int:
-        changed = left = 0
-        for user_id in user_ids:
-            try:
-                changed += await self._plan([user_id])
-            except InvalidField:
-                left += 1
-        log.error("people_not_planned", people=left)
-        return changed
-
-    async def _plan(self, user_ids: Sequence[UserId]) -> int:
         async with self.unit_of_work() as uow:
-            users = await uow.users.by_ids(user_ids)
-            changed = await replan(uow, list(users.values()), self.policy, await uow.now())
+            users = list((await uow.users.by_ids(user_ids)).values())
+            changed = await replan(uow, users, self.policy, await uow.now())
             await uow.commit()
+        if strange := sum(not is_zone(user.timezone) for user in users):
+            log.error("people_not_planned", people=strange)
         return changed
 
 

@@ -47,10 +47,15 @@ def zone_names() -> frozenset[str]:
     return frozenset(listed) - {"localtime", "Factory", "posixrules"}
 
 
+def is_zone(name: str) -> bool:
+    """Tell whether there is such a zone in this release of the zone data."""
+    return name in zone_names()
+
+
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
     """Return the zone from the pinned zone data, never from the machine's own."""
-    if name not in zone_names():
+    if not is_zone(name):
         raise InvalidField("timezone", _no_such_zone(name))
     with _ZONE_DATA.joinpath(*name.split("/")).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)

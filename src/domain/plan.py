@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 import attrs
 
-from domain.due import SendPolicy, due, zone
+from domain.due import SendPolicy, due, is_zone, zone
 from domain.message import Action, Message, MessageKey, Reason, Status, greeted_recently, is_being_greeted
 from domain.occasion import Kind, LeapDayRule, Occasion, occasions
 from domain.user import User
@@ -23,7 +23,12 @@ class Owed:
 def owed(
     user: User, policy: SendPolicy, first: date, last: date, now: datetime, *, years_min: int = 1
 ) -> Iterator[Owed]:
-    """Yield a scheduled message for each occasion of *user* from *first* to *last*, local dates, in order."""
+    """Yield a scheduled message for each occasion of *user* from *first* to *last*, local dates, in order.
+
+    None in a zone that the zone data does not have.
+    """
+    if not is_zone(user.timezone):
+        return
     rule = user.leap_day_rule or policy.leap_day_rule
     where = zone(user.timezone)
     kept = [
@@ -87,15 +92,13 @@ def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: d
     wants none of its kind. A new message is stored only if its instant comes after the date became known: as
     EXPIRED if its window has passed, as SKIPPED if it is of zero years, the user wants none of its kind or the last
     greeting was not long ago. While such a greeting is on its way nothing is stored: the next plan decides.
+    For a user in a zone that the zone data does not have nothing is new, and what is open stays due when it was.
     """
     first, last = policy.plan_dates(now)
     held = {message.key: message for message in history}
-    held_days = [one.key.occasion_on for one in history if one.is_open or one.went_away]
-    wanted: Mapping[MessageKey, Message] = {
-        one.message.key: one.message
-        for one in owed(user, policy, min([first, *held_days]), max([last, *held_days]), now, years_min=0)
-        if user.deleted_at is None
-    }
+    wanted: Mapping[MessageKey, Message] = {}
+    if user.deleted_at is None:
+        wanted = {message.key: message for message in _wanted(user, history, policy, now)}
     gone = Reason.OCCASION_CHANGED if user.deleted_at is None else Reason.USER_DELETED
     changed = [
         message.given_up(Action.CANCEL, now, gone)
@@ -119,6 +122,27 @@ def plan_user(user: User, history: Sequence[Message], policy: SendPolicy, now: d
         elif known.went_away and message.expires_at > now and why_not is None:
             changed.append(_guarded(_returned(known, message, now), history, policy))
     return changed
+
+
+def _wanted(user: User, history: Sequence[Message], policy: SendPolicy, now: datetime) -> Iterator[Message]:
+    if not is_zone(user.timezone):
+        yield from _as_reckoned(user, history, policy)
+        return
+    days = [
+        *policy.plan_dates(now),
+        *(one.key.occasion_on for one in history if one.is_open or one.went_away),
+    ]
+    for one in owed(user, policy, min(days), max(days), now, years_min=0):
+        yield one.message
+
+
+def _as_reckoned(user: User, history: Sequence[Message], policy: SendPolicy) -> Iterator[Message]:
+    rule = user.leap_day_rule or policy.leap_day_rule
+    for message in history:
+        annual, on = user.annual(message.key.kind), message.key.occasion_on
+        if message.is_open and annual is not None:
+            for occasion in occasions(message.key.kind, annual, rule, first=on, last=on, years_min=0):
+                yield attrs.evolve(message, timezone=user.timezone, years=occasion.years)
 
 
 def _is_left_alone(message: Message, user: User) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from domain.due import zone
 from domain.email import clean_address, composed
 from domain.errors import InvalidField, InvalidFields
 from domain.occasion import AnnualDate, Kind, LeapDayRule
@@ -13,6 +14,7 @@ from domain.user import Particulars, User, refuse_future_birthday
 
 OPTED_OUT = "opted_out"
 """The name of what a person wants no messages of."""
+_KEPT_AS = {"email": clean_address, "first_name": composed, "last_name": composed, "external_id": composed}
 
 
 def tell(raw: Mapping[str, str | None], now: datetime | None = None) -> Mapping[str, Any]:
@@ -62,10 +64,10 @@ def _told_value(name: str, text: str | None) -> object:
         value = _full_date(name, text.strip())
     elif name == "leap_day_rule":
         value = _leap_day_rule(name, text)
-    elif name == "email":
-        value = clean_address(text)
-    elif name in {"first_name", "last_name", "external_id"}:
-        value = composed(text)
+    elif name == "timezone":
+        zone(text)
+    elif name in _KEPT_AS:
+        value = _KEPT_AS[name](text)
     if field.validator is not None:
         field.validator(None, field, value)
     return value

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import attrs
 
-from domain.due import zone
 from domain.email import clean_address, composed, email_key, is_address
 from domain.errors import InvalidField
 from domain.occasion import AnnualDate, Kind, LeapDayRule
@@ -61,10 +60,6 @@ def _external_id(_user: object, attribute: "attrs.Attribute[str | None]", text: 
         _refuse_control_characters(attribute.name, text)
 
 
-def _timezone(_user: object, _attribute: object, name: str) -> None:
-    zone(name)
-
-
 def _not_before_calendar(_user: object, attribute: "attrs.Attribute[Any]", value: Any) -> None:
     year = None if value is None else value.year
     if year is not None and year < _EARLIEST_YEAR:
@@ -78,14 +73,15 @@ class User:
     *external_id* is what another system, whose files are imported, knows the person by. *version* grows by
     one with every change. A birthday's *birthday_known_at* is the instant from which it
     is known here: what was due before it is not made up for. *opted_out* is of what the person wants no messages;
-    no file and no restoring changes it. Links to get out of messages are good for one *link_nonce*.
+    no file and no restoring changes it. Links to get out of messages are good for one *link_nonce*. A *timezone* is
+    looked at when it is told: zone data of another release may lack one that somebody lives in.
     """
 
     id: UserId
     first_name: str = attrs.field(converter=composed, validator=_name)
     last_name: str = attrs.field(converter=composed, validator=_name)
     email: str = attrs.field(converter=clean_address, validator=_email)
-    timezone: str = attrs.field(validator=_timezone)
+    timezone: str
     birthday: AnnualDate | None = attrs.field(default=None, validator=_not_before_calendar)
     anniversary: date | None = attrs.field(default=None, validator=_not_before_calendar)
     leap_day_rule: LeapDayRule | None = None

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 
+import attrs
 import pytest
 from structlog.testing import capture_logs
 
@@ -11,6 +12,7 @@ from application.planning import PlanAnew, PlanMessages, PlanOpenAnew
 from application.ports import ALL_SHARDS, Shard
 from application.upkeep import DropOldMonths
 from application.upkeep_ports import Bookmark
+from application.users import ChangeUser, RemoveUser
 from domain import due
 from domain.due import SendPolicy, zone_table
 from domain.events import MessagesChanged
@@ -149,6 +151,21 @@ class UpkeepContract:
         assert moved == [True, False, True]
         assert held[people[1].id] == otherwise[1]
         assert [(line["event"], line["people"]) for line in lines] == [("people_not_planned", 1)]
+
+    async def test_who_lives_in_a_zone_that_the_zone_data_does_not_have_is_greeted_and_can_be_moved_and_leave(
+        self, adapters: Adapters
+    ) -> None:
+        """The message was reckoned for another zone: they were moved by hand."""
+        moved, stays, leaves = people = [born_on_pi_day(name) for name in ("Moved", "Stays", "Leaves")]
+        await adapters.add(*(attrs.evolve(user, timezone="Mars/Olympus_Mons") for user in people))
+        await adapters.keep(*(message(user) for user in people))
+        assert await PlanAnew(adapters.unit_of_work, POLICY)([stays.id]) == 1
+        await ChangeUser(adapters.unit_of_work, POLICY)(moved.id, {"timezone": "Asia/Tokyo"})
+        await RemoveUser(adapters.unit_of_work, POLICY)(leaves.id)
+        held = {key.user_id: one for key, one in (await adapters.messages_of(*people)).items()}
+        assert (held[moved.id].timezone, held[leaves.id].status) == ("Asia/Tokyo", Status.CANCELLED)
+        await adapters.set_now(NINE_IN_BERLIN)
+        assert stays.id in {one.key.user_id for one in await adapters.claim()}
 
     async def test_another_send_time_moves_what_is_open(self, adapters: Adapters) -> None:
         ada = born_on_pi_day()

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.memory.channel import MemoryChannel
 from application.deliveries import Delivery, FailedForGood, FailedForNow, Outcome, Sent
 from application.dispatch import DispatchReport
 from application.views import UserView
-from domain import due
 from domain.message import Reason, Status
+from domain.occasion import AnnualDate
 from domain.user import UserId
 from tests.use_cases.service import Service, key
 
@@ -19,6 +20,7 @@ Told = dict[str, str | None]
 
 NINE = datetime(2027, 3, 14, 8, tzinfo=UTC)
 NEXT_DAY: Told = {"birthday": "1990-03-15"}
+STRANGE = "Mars/Olympus_Mons"
 
 
 @pytest.fixture
@@ -157,18 +159,45 @@ async def test_what_may_have_arrived_by_another_channel_is_held_or_tried_again_a
     )
 
 
-async def test_who_cannot_be_planned_anew_is_not_asked_for_again_and_again(
-    service: Service, user: UserView, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Somebody moved them by hand, to a zone that this release of the zone data does not have."""
+def _moved_by_hand(service: Service, *people: UserView) -> None:
+    """Let them live where this release of the zone data knows no zone."""
     users = service.store.committed.users
-    users[UserId(user.id)] = attrs.evolve(users[UserId(user.id)], timezone="Pacific/Apia")
-    known = due.zone_names() - {"Pacific/Apia"}
+    for user in people:
+        users[UserId(user.id)] = attrs.evolve(users[UserId(user.id)], timezone=STRANGE)
+
+
+async def test_who_lives_in_a_zone_that_nobody_knows_is_greeted_when_it_was_reckoned_and_keeps_nobody_waiting(
+    service: Service, ada: Told
+) -> None:
+    strange = await service.register_many(3, ada)
+    _moved_by_hand(service, *strange)
+    await service.register({**ada, "email": "behind@example.com"})
+    service.channel.batch_size = 2
     service.at(NINE)
-    with monkeypatch.context() as patch:
-        patch.setattr(due, "zone_names", lambda: known)
-        due.zone.cache_clear()
-        report = await service.send()
-        assert (report.stale, report.goes_on, report.pause) == (1, False, timedelta(seconds=1))
-    due.zone.cache_clear()
-    assert (await service.send()).goes_on, "they are planned anew by newer zone data"
+    with capture_logs() as lines:
+        for _ in range(6):
+            await service.send()
+    assert await service.statuses() == {Status.SENT: 4}
+    assert sum(line["people"] for line in lines if line["event"] == "people_not_planned") == 3
+
+
+async def test_who_lives_in_a_zone_that_nobody_knows_is_not_greeted_on_another_day_than_theirs(
+    service: Service, user: UserView
+) -> None:
+    users = service.store.committed.users
+    users[UserId(user.id)] = attrs.evolve(users[UserId(user.id)], birthday=AnnualDate(3, 15))
+    _moved_by_hand(service, user)
+    service.at(NINE)
+    assert not (await service.send()).claimed
+    message = await service.message(user)
+    assert (message.status, message.reason) == (Status.CANCELLED, Reason.OCCASION_CHANGED)
+    assert not (await service.send()).goes_on
+
+
+async def test_who_lives_in_a_zone_that_nobody_knows_may_be_looked_at_and_leave(
+    service: Service, user: UserView
+) -> None:
+    _moved_by_hand(service, user)
+    assert (await service.upcoming(UserId(user.id))).upcoming == []
+    await service.remove(UserId(user.id))
+    assert (await service.message(user)).status is Status.CANCELLED
