@@ -308,10 +308,11 @@ class TestAddressesAndNames:
         assert mail.keys() == other.keys()
         assert encoded.replace("=?", "= ?") in str(mail["To"])
 
+    @pytest.mark.parametrize("address", ("{}@example.com", "jo@{}.example.com", "zoë@{}"))
     async def test_an_address_that_a_mail_program_would_decode_is_refused(
-        self, channel: SmtpChannel, postbox: Postbox
+        self, channel: SmtpChannel, postbox: Postbox, address: str
     ) -> None:
-        told = Recipient("Jo", "Crlf", "=?utf-8?q?a=0d=0aX=3a_y?=@example.com")
+        told = Recipient("Jo", "Crlf", address.format("=?utf-8?q?a=0d=0aX=3a_y?="))
         [outcome, other] = await channel.send_many([delivery(recipient=told), delivery()])
         assert isinstance(outcome, FailedForGood)
         assert other == Sent()

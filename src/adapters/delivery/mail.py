@@ -102,7 +102,7 @@ def mail_of(delivery: Delivery, text: Text, sender: str) -> Mail:
     name = f"{delivery.recipient.first_name} {delivery.recipient.last_name}"
     if any(character in name + delivery.recipient.email + text.subject for character in "\r\n\0"):
         raise MailUnwritable
-    if _ENCODED in local:
+    if _ENCODED in delivery.recipient.email:
         raise MailUnwritable
     mail = EmailMessage(policy=_POLICIES[needs_utf8])
     try:
