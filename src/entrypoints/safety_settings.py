@@ -68,13 +68,16 @@ def _domains(text: str) -> frozenset[str] | None:
 
     Only nothing at all allows every domain: who wrote something meant to keep mail in.
     """
+    named = [one.strip().lower().removeprefix("@") for one in text.split(",") if one.strip()]
     domains: set[str] = set()
-    for part in (one.strip().lower().removeprefix("@") for one in text.split(",") if text):
-        try:
+    try:
+        for part in named:
             ascii_domain = idna.encode(part, uts46=True).decode()
             domains |= {part, ascii_domain, idna.decode(ascii_domain)}
-        except idna.IDNAError:
-            raise ValueError("give domains such as example.com, with commas between.") from None
+    except idna.IDNAError:
+        domains.clear()
+    if text and not domains:
+        raise ValueError("give domains such as example.com, with commas between.")
     return frozenset(domains) or None
 
 

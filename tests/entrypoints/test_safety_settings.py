@@ -37,6 +37,11 @@ def test_domains_are_known_in_both_of_their_spellings() -> None:
     assert allowed == frozenset({"example.com", "bücher.example", "xn--bcher-kva.example"})
 
 
+def test_a_comma_too_many_names_no_domain_more() -> None:
+    assert read(MAIL_ALLOW_DOMAINS="example.com, ,").allowed_domains == frozenset({"example.com"})
+    assert read(MAIL_ALLOW_DOMAINS=" ").allowed_domains is None
+
+
 def test_what_is_deleted_may_be_kept_for_ever() -> None:
     assert read(BIRTHDAYS_FORGET_DELETED_DAYS="0").forget_deleted is None
 
