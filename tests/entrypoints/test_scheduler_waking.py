@@ -6,10 +6,11 @@ import contextlib
 import pytest
 
 from adapters.memory.unit_of_work import MemoryUnitOfWork
+from application.dispatch import DispatchReport
 from domain.message import Status
 from entrypoints.scheduler import loop
 from tests.contract.adapters import START
-from tests.contract.people import born_on_pi_day, message
+from tests.contract.people import NINE_IN_BERLIN, born_on_pi_day, message
 from tests.entrypoints.test_scheduler_clock import scheduler_of, until
 from tests.use_cases.service import Service
 
@@ -33,3 +34,35 @@ async def test_what_another_process_planned_and_did_not_live_to_send_is_seen_wit
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert await service.statuses() in ({Status.SENT: 1}, {Status.SENDING: 1})
+
+
+async def test_what_is_due_and_cannot_be_claimed_is_not_asked_for_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody has locked it: another process for a moment, or a person at a prompt for an hour."""
+    service, is_locked, asked = Service(), True, 0
+    async with MemoryUnitOfWork(service.store) as uow:
+        user = born_on_pi_day()
+        await uow.users.add([user])
+        await uow.messages.save([message(user)])
+        await uow.commit()
+    service.at(NINE_IN_BERLIN)
+    scheduler = scheduler_of(service)
+
+    async def send_due() -> DispatchReport:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.001)
+        return DispatchReport(0, {}, 0) if is_locked else await service.send()
+
+    monkeypatch.setattr(send_due, "lease", service.lease, raising=False)
+    monkeypatch.setattr(scheduler, "send_due", send_due)
+    stopping = asyncio.Event()
+    async with asyncio.timeout(5):
+        running = asyncio.create_task(scheduler.run(stopping))
+        await asyncio.sleep(0.3)
+        assert 1 < asked < 30
+        is_locked = False
+        await until(lambda: len(service.channel.reached) == 1)
+        stopping.set()
+        await running

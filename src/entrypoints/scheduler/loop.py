@@ -38,6 +38,8 @@ LOOK_EVERY_S = 5.0
 SLEEP_MAX = timedelta(minutes=5)
 """How long at most it sleeps without asking for the next due instant."""
 PAUSE_MAX_S = 5.0
+BREATH_S = 0.02
+"""A pause before it asks again for what is due and could not be claimed: somebody has locked it."""
 LANES = 2
 """How many batches of this process are on their way at once: PostgreSQL works on one while the other is sent."""
 _PAUSE_AFTER_FAILURE_S = (0.5, 1, 2, 5, 10)
@@ -152,6 +154,8 @@ class Scheduler:
             # By the database's clock: whoever is ahead of it would ask without a pause, and nothing would be due.
             offset = timedelta(seconds=self.state.clock_offset_s)
             wake_at = min(wake_at, self.state.next_due_at + offset)
+        if wake_at <= self.clock.now():
+            await _wait_for(BREATH_S, stopping)
         await self._sleep_until(wake_at, stopping, self._poke)
 
     async def _drain(self, stopping: asyncio.Event) -> timedelta | None:
