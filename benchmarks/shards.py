@@ -77,6 +77,7 @@ class _Claimer:
             "on": on,
             "lease": timedelta(seconds=15),
             "default_rule": "feb28",
+            "repeats": False,
             "domains": None,
         }
         claimed = await _carried_out(self.connection, claim, values)

@@ -117,7 +117,13 @@ async def _fill(engine: AsyncEngine) -> None:
         await connection.execute(text("VACUUM (ANALYZE) messages, users"))
 
 
-_CLAIM = {"on": PI_DAY, "lease": timedelta(seconds=15), "default_rule": "feb28", "domains": None}
+_CLAIM = {
+    "on": PI_DAY,
+    "lease": timedelta(seconds=15),
+    "default_rule": "feb28",
+    "repeats": False,
+    "domains": None,
+}
 _STATEMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "first due": (statements.first_due(ALL_SHARDS).text, {"claimed": []}),
     "first due of another date": (
