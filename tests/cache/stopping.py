@@ -40,7 +40,7 @@ class Stop(Around):
     async def stopped(self, work: Coroutine[Any, Any, T]) -> AsyncIterator["asyncio.Task[T]"]:
         """Let *work* run into the stop, lend it standing there, and let it go on."""
         task = asyncio.create_task(work)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await self.arrived.wait()
         try:
             yield task

@@ -34,7 +34,7 @@ async def audited(process: Process, rate: float = 1e9) -> AsyncIterator[Audits]:
 
     async def audits(number: int) -> list[tuple[float, bool]]:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while len(process.told.audits) < number:  # noqa: ASYNC110  # nobody sets an event then
                     await asyncio.sleep(0.001)
         if number == 0:

@@ -156,7 +156,7 @@ async def test_who_is_outside_is_not_caught_by_anothers_transaction(process: Pro
         assert (await process.get(ada)).value == ada
         answered.set()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await asyncio.gather(write(), read())
 
 

@@ -73,7 +73,7 @@ class UnitOfWorkContract:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await adapters.user(ada) == ada
         assert adapters.told.names == ["UserCreated"]
 
@@ -158,5 +158,5 @@ class UnitOfWorkContract:
                 await uow.commit()
 
         keys = [user.email_key for user in people]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await asyncio.gather(*(read(keys if turn % 2 else keys[::-1]) for turn in range(6)))

@@ -171,7 +171,7 @@ async def test_a_stop_is_quick_right_after_a_crash_and_for_servers_that_were_fro
 ) -> None:
     log_file = folder.path / "postgres.log"
     log_file.unlink()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         async with embedded_postgres(folder, settings=QUICK) as url:
             await killed_in_a_query(url)
             await until(lambda: any(line in log_file.read_text() for line in ("is off", "reinitializing")))

@@ -77,7 +77,7 @@ async def test_a_wrong_clock_is_looked_at_again_and_does_not_keep_from_stopping(
     running = asyncio.create_task(scheduler.run(stopping))
     await asyncio.sleep(0.05)
     stopping.set()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         await running
     assert scheduler.state.last_plan_at is None
 
@@ -104,7 +104,7 @@ async def test_by_a_wrong_clock_messages_leave_in_time_and_the_ledger_is_not_ask
     monkeypatch.setattr(send_due, "lease", service.lease, raising=False)
     monkeypatch.setattr(scheduler, "send_due", send_due)
     monkeypatch.setattr(loop, "LOOK_EVERY_S", 0.1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         running = asyncio.create_task(scheduler.run(stopping))
         await asyncio.sleep(0.4)
         assert 0 < claims < 20
@@ -122,7 +122,7 @@ async def test_a_clock_that_goes_wrong_between_two_plans_is_told_of_once(
     monkeypatch.setattr(loop, "LOOK_EVERY_S", 0.001)
     with capture_logs() as logs:
         running = asyncio.create_task(scheduler.run(stopping))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await until(lambda: scheduler.state.last_plan_at is not None)
             service.store.real_now = lambda: datetime.now(UTC) + timedelta(hours=1)
             await until(lambda: scheduler.state.is_clock_doubted)

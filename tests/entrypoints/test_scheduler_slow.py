@@ -30,7 +30,7 @@ async def test_planning_and_the_care_of_the_ledger_go_on_while_the_channel_hangs
     service.channel.hang()
     service.at(NINE)
     scheduler = scheduler_of(service)
-    async with asyncio.timeout(5), _running(scheduler):
+    async with asyncio.timeout(20), _running(scheduler):
         await until(lambda: len(service.channel.batches) == 1)
         await service.register({**ADA, "email": "bob@example.com", "birthday": "--03-18"})
         service.at(NINE + timedelta(days=3, hours=1))
@@ -74,7 +74,7 @@ async def test_a_process_with_another_channel_sends_the_rest_and_what_the_one_th
     monkeypatch.setattr(loop, "LOOK_EVERY_S", 0.02)
     service, other = await _two_channels()
     service.channel.hang()
-    async with asyncio.timeout(5), _running(scheduler_of(service)):
+    async with asyncio.timeout(20), _running(scheduler_of(service)):
         await until(lambda: len(service.channel.batches) == 1)
         async with _running(scheduler_of(other)):
             await until(lambda: _statuses(service) == {Status.SENDING: BATCH, Status.SENT: PEOPLE - BATCH})
@@ -88,7 +88,7 @@ async def test_a_process_with_another_channel_sends_the_rest_while_one_wants_to_
     service, other = await _two_channels()
     service.channel.fail_for_now(timedelta(minutes=10))
     first, second = scheduler_of(service), scheduler_of(other)
-    async with asyncio.timeout(5), _running(first):
+    async with asyncio.timeout(20), _running(first):
         await until(lambda: first.state.is_paused)
         async with _running(second):
             await until(lambda: _statuses(service) == {Status.RETRYING: BATCH, Status.SENT: PEOPLE - BATCH})
@@ -204,7 +204,7 @@ async def _waiting_for_nine() -> AsyncIterator[tuple[Service, Scheduler]]:
     await service.register({**ADA, "email": "ada@example.com"})
     service.at(NINE - timedelta(minutes=30))
     scheduler = scheduler_of(service)
-    async with asyncio.timeout(5), _running(scheduler):
+    async with asyncio.timeout(20), _running(scheduler):
         await until(lambda: scheduler.state.next_due_at == NINE and scheduler.state.last_plan_at is not None)
         yield service, scheduler
 
@@ -212,13 +212,14 @@ async def _waiting_for_nine() -> AsyncIterator[tuple[Service, Scheduler]]:
 async def test_a_store_that_does_not_answer_is_given_up_and_asked_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bounds, "JOB_WITHIN_S", 0.05)
     service = Service(lease=timedelta(seconds=0.05))
     scheduler = scheduler_of(service)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         async with service.unit_of_work():  # which every other one waits for
+            monkeypatch.setattr(bounds, "JOB_WITHIN_S", 0.05)
             running = asyncio.create_task(scheduler.run(asyncio.Event()))
             await until(lambda: all(scheduler._failures.get(job) for job in ("plan", "dispatch", "keep")))
+            monkeypatch.undo()
         await until(lambda: scheduler.state.last_plan_at is not None)
         await until(lambda: scheduler.state.last_tick_at is not None)
     running.cancel()

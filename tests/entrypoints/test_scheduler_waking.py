@@ -22,7 +22,7 @@ async def test_what_another_process_planned_and_did_not_live_to_send_is_seen_wit
     service = Service()
     scheduler = scheduler_of(service)
     running = asyncio.create_task(scheduler.run(asyncio.Event()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await until(lambda: scheduler.state.last_tick_at is not None)
         user = born_on_pi_day()
         async with MemoryUnitOfWork(service.store) as uow:  # whose events this scheduler does not hear of

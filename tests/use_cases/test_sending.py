@@ -70,7 +70,7 @@ class TestSending:
             await service.change(UserId(user.id), {"first_name": "Augusta"})
 
         service.channel = _Busy(meanwhile)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert (await service.send()).settled == {Status.SENT: 1}
         assert seen == [Status.SENDING]
 

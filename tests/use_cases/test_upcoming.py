@@ -120,5 +120,5 @@ async def test_the_next_message_is_told_however_many_years_away(service: Service
 async def test_who_only_looks_locks_nothing(service: Service, ada: Told) -> None:
     """Somebody else is at work on the same person and message, and nobody waits."""
     user = await service.register(ada)
-    async with service.unit_of_work(), asyncio.timeout(1):
+    async with service.unit_of_work(), asyncio.timeout(10):
         assert (await service.upcoming(UserId(user.id))).upcoming
