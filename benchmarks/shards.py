@@ -22,6 +22,7 @@ from adapters.postgres import partitions, statements
 from adapters.postgres.database import BY_INDEX, migrate, open_engine, set_clock
 from adapters.postgres.invalidations import write_invalidations
 from adapters.postgres.unit_of_work import PostgresUnitOfWork
+from application.ledger import ClaimTerms
 from application.planning import PlanMessages
 from application.ports import ALL_SHARDS, Shard
 from benchmarks.database import WRITTEN, Cpu, add_people, database
@@ -34,6 +35,7 @@ _NOON = datetime(2027, 3, 13, 12, tzinfo=UTC)
 _NINE = datetime(2027, 3, 14, 9, tzinfo=UTC)
 _FIRST, _LAST = date(2026, 4, 1), date(2027, 6, 1)
 _BATCH = 500
+_TERMS = ClaimTerms(lease=timedelta(seconds=15), policy=SendPolicy(), channel="none", repeats=False)
 _WHOLE = "whole"
 _BY_CONDITION = "whole, by condition"
 
@@ -73,14 +75,7 @@ class _Claimer:
             return None
         on: date = first[0]["occasion_on"]
         claim = statements.claim(_BATCH, self.shard)
-        values = {
-            "on": on,
-            "lease": timedelta(seconds=15),
-            "default_rule": "feb28",
-            "repeats": False,
-            "domains": None,
-        }
-        claimed = await _carried_out(self.connection, claim, values)
+        claimed = await _carried_out(self.connection, claim, {**statements.claim_values(_TERMS), "on": on})
         return (on, claimed) if claimed else None
 
     async def complete(self, on: date, claimed: Sequence[asyncpg.Record]) -> int:

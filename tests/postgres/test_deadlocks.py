@@ -15,6 +15,7 @@ from domain.occasion import Kind
 from tests.contract.adapters import START, Adapters
 from tests.contract.people import PI_DAY, born_on_pi_day, message
 from tests.contract.test_postgres import postgres_adapters
+from tests.postgres.waiting import until_waiting
 
 pytestmark = pytest.mark.servers
 
@@ -22,9 +23,6 @@ _DAY_AFTER = PI_DAY + timedelta(days=1)
 _PATIENT = text("SET deadlock_timeout = '1min'")
 """PostgreSQL ends whoever has waited for so long: the other one."""
 _CHANGED = text("UPDATE messages SET created_at = now() WHERE occasion_on = :on")
-_WAITING = text(
-    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-)
 
 
 async def two_messages(engine: AsyncEngine, adapters: Adapters) -> tuple[Message, Message]:
@@ -39,13 +37,6 @@ async def two_messages(engine: AsyncEngine, adapters: Adapters) -> tuple[Message
     return first, second
 
 
-async def somebody_waits(engine: AsyncEngine) -> None:
-    async with engine.connect() as onlooker, asyncio.timeout(20):
-        while not await onlooker.scalar(_WAITING):
-            await onlooker.rollback()
-            await asyncio.sleep(0.01)
-
-
 async def test_outcomes_that_gave_way_may_be_written_again(engine: AsyncEngine) -> None:
     adapters = await postgres_adapters(engine)
     first, second = await two_messages(engine, adapters)
@@ -56,7 +47,7 @@ async def test_outcomes_that_gave_way_may_be_written_again(engine: AsyncEngine) 
         await other.execute(_PATIENT)
         await other.execute(_CHANGED, {"on": second.key.occasion_on})
         settling = asyncio.create_task(adapters.settle(*outcomes))
-        await somebody_waits(engine)
+        await until_waiting(engine)
         await other.execute(_CHANGED, {"on": first.key.occasion_on})
         with pytest.raises(StoreUnavailable):
             await settling
@@ -79,7 +70,7 @@ async def test_a_person_is_erased_in_the_order_in_which_outcomes_are_written(eng
     async with engine.connect() as other:
         await other.execute(_CHANGED, {"on": first.key.occasion_on})
         erasing = asyncio.create_task(erase())
-        await somebody_waits(engine)
+        await until_waiting(engine)
         await other.execute(_CHANGED, {"on": second.key.occasion_on})
         await other.commit()
     await erasing

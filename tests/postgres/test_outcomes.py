@@ -13,6 +13,7 @@ from adapters.postgres.database import open_engine
 from application.deliveries import FailedForGood, Outcome, Sent
 from tests.contract.people import on_their_way
 from tests.contract.test_postgres import postgres_adapters
+from tests.postgres.waiting import until_waiting
 
 pytestmark = pytest.mark.servers
 
@@ -21,9 +22,6 @@ _HELD = text("SELECT FROM messages WHERE user_id = :user_id FOR NO KEY UPDATE")
 _CHANGED = text("UPDATE messages SET created_at = now() WHERE user_id = :user_id")
 _KNOWN = text("ANALYZE messages")  # so small a month is read from end to end, where that is not switched off
 _FREE = text("SELECT user_id FROM messages ORDER BY user_id FOR NO KEY UPDATE SKIP LOCKED")
-_WAITING = text(
-    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-)
 
 
 @pytest.mark.parametrize("outcome", (Sent(), FailedForGood("no")), ids=("sent", "failed"))
@@ -46,10 +44,7 @@ async def test_outcomes_take_people_by_their_ids_wait_for_who_is_held_and_miss_n
     async with engine.connect() as connection, engine.connect() as onlooker:
         await connection.execute(_HELD, {"user_id": held})
         settling = asyncio.create_task(adapters.settle(*((delivery, outcome) for delivery in deliveries)))
-        async with asyncio.timeout(10):
-            while not await onlooker.scalar(_WAITING):
-                await onlooker.rollback()
-                await asyncio.sleep(0.01)
+        await until_waiting(engine)
         free = list(await onlooker.scalars(_FREE))
         await onlooker.rollback()
         await connection.execute(_CHANGED, {"user_id": held})

@@ -1,7 +1,7 @@
 """PlanMessages on a real PostgreSQL: two shards at once, whatever becomes of one of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
 from uuid import UUID, uuid4
@@ -24,6 +24,7 @@ from tests.contract.adapters import POLICY, Adapters
 from tests.contract.people import BERLIN, PI_DAY, born_on_pi_day
 from tests.contract.plan_at_once import last_of_window, planned_until
 from tests.contract.test_postgres import postgres_adapters
+from tests.postgres.waiting import WAITING, until, until_waiting
 
 pytestmark = pytest.mark.servers
 
@@ -50,8 +51,8 @@ async def test_a_shard_that_fails_leaves_the_other_its_work_and_the_bookmark_whe
 ) -> None:
     async with _being_changed(engine, _ODD[3]):
         planning = asyncio.create_task(plan())
-        await _until_waiting(engine, 1)
-        await _until(len(_EVEN), lambda: _number_of_messages(adapters, *_EVEN))
+        await until_waiting(engine, 1)
+        await until(len(_EVEN), lambda: _number_of_messages(adapters, *_EVEN))
         assert await planned_until(adapters) is None
         await _end_one_that_waits(engine)
         with pytest.raises(StoreUnavailable):
@@ -67,7 +68,7 @@ async def test_a_plan_that_fails_does_so_when_no_shard_is_under_way_any_more(
 ) -> None:
     async with _waiting_in_both_shards(engine, plan) as planning:
         await _end_one_that_waits(engine)
-        await _until_waiting(engine, 1)
+        await until_waiting(engine, 1)
         await asyncio.sleep(0.2)
         assert not planning.done()
     with pytest.raises(StoreUnavailable):
@@ -85,7 +86,7 @@ async def test_a_plan_that_is_cancelled_leaves_nothing_running(
         with pytest.raises(asyncio.CancelledError):
             await planning
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        await _until_waiting(engine, 0)
+        await until_waiting(engine, 0)
     assert await adapters.messages_of(*_EVEN, *_ODD) == {}
     assert await planned_until(adapters) is None
 
@@ -147,26 +148,8 @@ async def _waiting_in_both_shards(
 ) -> AsyncIterator[asyncio.Task[PlanReport]]:
     async with _being_changed(engine, _EVEN[0]), _being_changed(engine, _ODD[0]):
         planning = asyncio.create_task(plan())
-        await _until_waiting(engine, 2)
+        await until_waiting(engine, 2)
         yield planning
-
-
-_WAITING = """
-    FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'
-"""
-
-
-async def _until_waiting(engine: AsyncEngine, number: int) -> None:
-    async with connected(engine) as connection:
-        await _until(number, lambda: connection.scalar(text(f"SELECT count(*) {_WAITING}")))
-
-
-async def _until(number: int, count: Callable[[], Awaitable[int]]) -> None:
-    for _ in range(1000):
-        if await count() == number:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(await count())
 
 
 async def _number_of_messages(adapters: Adapters, *people: User) -> int:
@@ -176,7 +159,7 @@ async def _number_of_messages(adapters: Adapters, *people: User) -> int:
 async def _end_one_that_waits(engine: AsyncEngine) -> None:
     """End a backend, as an administrator or a crash would."""
     async with connected(engine) as connection:
-        await connection.execute(text(f"SELECT pg_terminate_backend(pid) {_WAITING} LIMIT 1"))
+        await connection.execute(text(f"SELECT pg_terminate_backend(pid) {WAITING} LIMIT 1"))
 
 
 async def _advisory_locks(engine: AsyncEngine) -> int:

@@ -18,7 +18,7 @@ from adapters.postgres.plan_statement import BY_LOOK_UPS, PLAN, PLAN_ALONE, plan
 from application.ports import ALL_SHARDS, Shard
 from application.scheduler_observing import BACKLOG_MAX
 from domain.due import zone_names, zone_table
-from tests.contract.adapters import POLICY, START
+from tests.contract.adapters import POLICY, START, TERMS
 from tests.contract.people import BERLIN, PI_DAY
 from tests.servers import filled_database, fresh_engine
 
@@ -117,13 +117,7 @@ async def _fill(engine: AsyncEngine) -> None:
         await connection.execute(text("VACUUM (ANALYZE) messages, users"))
 
 
-_CLAIM = {
-    "on": PI_DAY,
-    "lease": timedelta(seconds=15),
-    "default_rule": "feb28",
-    "repeats": False,
-    "domains": None,
-}
+_CLAIM = {**statements.claim_values(TERMS), "on": PI_DAY}
 _STATEMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "first due": (statements.first_due(ALL_SHARDS).text, {"claimed": []}),
     "first due of another date": (

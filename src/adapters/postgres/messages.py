@@ -135,12 +135,7 @@ class PostgresMessages(Messages):
     ) -> tuple[list[Delivery], list[UserId], int]:
         """Claim one date after the other, beginning with who has waited for longest; and tell how many were judged."""
         connection = self._transaction.connection
-        values = {
-            "lease": terms.lease,
-            "default_rule": str(terms.policy.leap_day_rule),
-            "repeats": terms.repeats,
-            "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
-        }
+        values = statements.claim_values(terms)
         deliveries: list[Delivery] = []
         stale: list[UserId] = []
         judged = 0

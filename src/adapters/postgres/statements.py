@@ -5,9 +5,11 @@ transactions wait for each other.
 """
 
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import TextClause, text
 
+from application.ledger import ClaimTerms
 from application.ports import Shard
 
 SHARD_OF_ID = "(get_byte(uuid_send({0}), 14) * 256 + get_byte(uuid_send({0}), 15))"
@@ -128,6 +130,16 @@ def claim(limit: int, shard: Shard) -> TextClause:
     RETURNING m.user_id, m.kind, m.fence, m.attempt, m.due_at, m.expires_at, m.years, j.verdict,
         j.first_name, j.last_name, j.email, j.link_nonce
     """)  # noqa: S608  # the parts are our own literals
+
+
+def claim_values(terms: ClaimTerms) -> dict[str, Any]:
+    """Return what ``claim`` is asked with, but for the date."""
+    return {
+        "lease": terms.lease,
+        "default_rule": str(terms.policy.leap_day_rule),
+        "repeats": terms.repeats,
+        "domains": None if terms.allowed_domains is None else sorted(terms.allowed_domains),
+    }
 
 
 # One kind of message of one date at a time: the date, being a parameter, leads to its month before the statement starts.
